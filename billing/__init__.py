@@ -1,0 +1,1 @@
+"""From a priced session to money, exactly once: ledger, payments, documents."""

@@ -1,0 +1,1 @@
+"""Charging sessions: ingest of facts, readings, quality gate, rating."""

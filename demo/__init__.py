@@ -1,0 +1,1 @@
+"""A demo world and simulated stations that speak real OCPP."""

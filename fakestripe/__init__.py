@@ -1,0 +1,1 @@
+"""A local Stripe for demo and tests: loopback only, stateful, strict about its schema."""

@@ -1,0 +1,1 @@
+"""The OCPP server: a process of its own that talks to charging stations."""

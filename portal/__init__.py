@@ -1,0 +1,1 @@
+"""Pages: owner dashboards, driver portal, guest and public pages."""

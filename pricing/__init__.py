@@ -1,0 +1,1 @@
+"""The price engine: plain Python, no framework, no I/O, no clock."""

@@ -1,0 +1,1 @@
+"""Sites, stations, EVSEs, connectors and what state they were in."""

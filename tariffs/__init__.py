@@ -1,0 +1,1 @@
+"""Tariffs, their immutable versions and where each applies."""
