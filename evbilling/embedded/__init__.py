@@ -1,8 +1,8 @@
 """PostgreSQL and Valkey for a machine where nobody installed them.
 
 Settings call `database_url()` and `redis_url()` when `DATABASE_URL` or `REDIS_URL` is not set. The first
-caller starts the service under `.run/` (`EVBILLING_RUN_DIR` names another folder), later ones share it, and it
-ends when its last user is gone. Both listen on Unix sockets only. Nothing here needs Django.
+caller starts the service under `.run/` (`EVBILLING_RUN_DIR` names another folder), later ones share it, and
+it ends when its last user is gone. Both listen on Unix sockets only. Nothing here needs Django.
 """
 
 from __future__ import annotations

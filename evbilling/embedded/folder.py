@@ -105,16 +105,16 @@ def make_private(folder: Path, owner: Owner) -> None:
 
 
 def open_the_way(path: Path, owner: Owner) -> None:
-    """Let `owner` pass through the folders above `path`: search permission only, their listing stays closed."""
+    """Let `owner` pass through the folders above `path`; search permission only, nothing to list."""
     for folder in path.parents:
         found = folder.stat()
         if found.st_uid != owner.uid and not found.st_mode & stat.S_IXOTH:
             folder.chmod(stat.S_IMODE(found.st_mode) | stat.S_IXOTH)
-            print(f"evbilling: chmod o+x {folder}, so that {owner.name} reaches {path}", file=sys.stderr)  # noqa: T201 - runs before logging exists
+            print(f"evbilling: chmod o+x {folder}, so that {owner.name} reaches {path}", file=sys.stderr)
 
 
 def open_for_reading(tree: Path, probe: Path) -> None:
-    """As root under a strict umask, pip's files are closed to others: open those of the service's programs."""
+    """Under a strict umask, what root's pip installed is closed to others: open the service's programs."""
     if os.geteuid() != 0 or probe.stat().st_mode & stat.S_IXOTH:
         return
     for path in (tree, *tree.rglob("*")):
