@@ -41,6 +41,7 @@ INSTALLED_APPS = [
     "djstripe",
     "pgtrigger",
     "pghistory",
+    "evbilling",
     "accounts",
     "stations",
     "tariffs",
