@@ -39,10 +39,10 @@ def money(value: Decimal, currency: str) -> str:
     return f"{amount(value, currency)}{THIN_SPACE}{currency}"
 
 
-def short_money(value: Decimal, currency: str) -> str:
-    """An amount for an axis: `1,200 EUR`, with the minor unit only where it matters."""
-    digits = 0 if value == value.to_integral_value() else minor_digits(currency)
-    return f"{number(value, digits)}{THIN_SPACE}{currency}"
+def plain(value: Decimal) -> str:
+    """A number with the digits it has, for an axis: `1,200`, `2.5`."""
+    own_digits = -int(value.normalize().as_tuple().exponent) if value else 0
+    return number(value, max(own_digits, 0))
 
 
 def unit_price(value: Decimal, currency: str, per: str = "") -> str:

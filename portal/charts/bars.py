@@ -53,9 +53,16 @@ class StackedBars:
 
 
 def stacked_bars(
-    title: str, labels: Sequence[str], series: Sequence[Series], label: Format, *, description: str = "", corner: str = ""
+    title: str,
+    labels: Sequence[str],
+    series: Sequence[Series],
+    label: Format,
+    *,
+    axis: Format | None = None,
+    description: str = "",
+    corner: str = "",
 ) -> StackedBars:
-    """Columns of `series` over `labels`, stacked in the order given. Negative values are drawn as nothing."""
+    """Columns of `series` over `labels`, stacked in the order given; `axis` words the grid lines. Negative values are drawn as nothing."""
     for row in series:
         if len(row.values) != len(labels):
             raise ValueError(f"series {row.name}: {len(row.values)} values for {len(labels)} labels")
@@ -67,7 +74,7 @@ def stacked_bars(
         title,
         description,
         columns,
-        value_ticks(ticks, label),
+        value_ticks(ticks, axis or label),
         label_ticks(labels),
         legend,
         _table(title, corner, labels, series, label),

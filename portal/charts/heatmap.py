@@ -61,7 +61,7 @@ def heat_map(
         cell_height,
         cell_height * len(rows),
         names,
-        label_ticks(columns, 6, 12),
+        label_ticks(columns, 6),
         table,
     )
 

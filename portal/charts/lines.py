@@ -51,9 +51,16 @@ class Sparkline:
 
 
 def line_chart(
-    title: str, labels: Sequence[str], series: Sequence[Series], label: Format, *, description: str = "", corner: str = ""
+    title: str,
+    labels: Sequence[str],
+    series: Sequence[Series],
+    label: Format,
+    *,
+    axis: Format | None = None,
+    description: str = "",
+    corner: str = "",
 ) -> LineChart:
-    """Lines of `series` over `labels`, from a zero base."""
+    """Lines of `series` over `labels`, from a zero base; `axis` words the grid lines."""
     for row in series:
         if len(row.values) != len(labels):
             raise ValueError(f"series {row.name}: {len(row.values)} values for {len(labels)} labels")
@@ -63,7 +70,7 @@ def line_chart(
         title,
         description,
         tuple(Stroke(row.kind, row.name, *_paths(row.values, ticks[-1])) for row in series),
-        value_ticks(ticks, label),
+        value_ticks(ticks, axis or label),
         label_ticks(labels),
         tuple((row.kind, row.name, label(row.values[-1]) if row.values else "") for row in series),
         DataTable(title, (corner, *(row.name for row in series)), rows),

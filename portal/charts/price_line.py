@@ -1,7 +1,7 @@
 """The price line: one bar that splits an amount into energy, time, idle, fees and tax, always in this order.
 
-A cap or a discount makes a part negative. The bar then shows what was used, and the end of it, drawn as an empty
-dashed frame, is what was not charged: filled parts minus the frame are the total.
+A cap or a discount makes a part negative. Its share is then an empty dashed frame over the end of the net parts:
+what was used, but not charged. What stays filled is the total.
 """
 
 from collections.abc import Mapping
@@ -65,8 +65,9 @@ def price_line(
         width = percent(amount, scale)
         parts.append(Part(kind, str(KINDS[kind]), amount, label(amount), place(at), place(width)))
         at += width
-    rest_width = min(percent(taken_off, scale), at)
-    rest = (place(at - rest_width), place(rest_width)) if rest_width else None
+    net_end = percent(drawn - positive.get("tax", Decimal(0)), scale)
+    rest_width = min(percent(taken_off, scale), net_end)
+    rest = (place(net_end - rest_width), place(rest_width)) if rest_width else None
     total = label(drawn - taken_off)
     return PriceLine(_words(title, total, parts), tuple(parts), rest, place(at), _table(amounts, label, total))
 

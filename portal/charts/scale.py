@@ -26,7 +26,6 @@ class Tick:
     at: str
     label: str
     roomy: bool = False
-    anchor: str = "middle"
 
 
 @dataclass(frozen=True)
@@ -73,25 +72,13 @@ def value_ticks(values: Sequence[Decimal], label: Format) -> tuple[Tick, ...]:
     return tuple(Tick(place(HUNDRED - percent(value, top)), label(value)) for value in values)
 
 
-def label_ticks(labels: Sequence[str], wanted: int = 5, wanted_roomy: int = 10) -> tuple[Tick, ...]:
-    """Labels under evenly spread columns; those only a wide chart has room for are marked `roomy`."""
+def label_ticks(labels: Sequence[str], wanted: int = 5) -> tuple[Tick, ...]:
+    """Labels under evenly spread columns; every second one, `roomy`, is for wide charts only."""
     count = len(labels)
-    narrow = set(_spread(count, wanted))
-    shown = narrow | {at for at in _spread(count, wanted_roomy) if not _crowds(at, narrow, count, wanted_roomy)}
-    middle = Decimal(50)
+    step = max(1, -(-count // wanted))
+    half = step // 2 if step % 2 == 0 else step
+    half_band = Decimal(50) / count if count else Decimal(0)
     return tuple(
-        Tick(place(percent(Decimal(index), Decimal(count)) + middle / count), labels[index], index not in narrow)
-        for index in sorted(shown)
+        Tick(place(percent(Decimal(at), Decimal(count)) + half_band), labels[at], roomy=at % step != 0)
+        for at in range(0, count, half)
     )
-
-
-def _spread(count: int, wanted: int) -> list[int]:
-    if count <= wanted:
-        return list(range(count))
-    step = -(-count // wanted)
-    return list(range(step // 2, count, step))
-
-
-def _crowds(index: int, taken: set[int], count: int, wanted: int) -> bool:
-    reach = max(1, count // (wanted + 1))
-    return any(0 < abs(index - other) < reach for other in taken)
