@@ -54,6 +54,24 @@ def ensure_months(table: str, column: str, first: datetime, count: int = 3) -> l
     return made
 
 
+PARTITIONED_TABLES = """
+SELECT c.relname, a.attname
+FROM pg_partitioned_table p
+JOIN pg_class c ON c.oid = p.partrelid
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.partattrs[0]
+WHERE p.partstrat = 'r' AND c.relnamespace = current_schema()::regnamespace
+"""
+
+
+def ensure_all() -> list[str]:
+    """Make this and the next two months' partitions of every table that has some; returns the new names."""
+    with connection.cursor() as cursor:
+        cursor.execute(PARTITIONED_TABLES)
+        tables = cursor.fetchall()
+    now = datetime.now(UTC)
+    return [name for table, column in tables for name in ensure_months(table, column, now)]
+
+
 def _new_month(table: str, column: str, name: str, start: datetime, end: datetime) -> sql.Composed:
     return sql.SQL(
         """
