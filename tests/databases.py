@@ -76,7 +76,9 @@ def _admin() -> psycopg.Connection:
 
 
 def _names(admin: psycopg.Connection, prefix: str) -> list[str]:
-    rows = admin.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY oid", [prefix])
+    rows = admin.execute(
+        "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY oid", [prefix]
+    )
     return [name for (name,) in rows]
 
 
@@ -93,13 +95,23 @@ def _template(admin: psycopg.Connection, *, fresh: bool) -> str:
     building = f"building_{os.getpid()}"
     admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(building)))
     _migrate(building)
-    admin.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*map(sql.Identifier, (building, template))))
+    admin.execute(
+        sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*map(sql.Identifier, (building, template)))
+    )
     return template
 
 
 def _migrate(database: str) -> None:
-    print(f"\nBuilding the template database (once per change of the migrations) ...", file=sys.stderr, flush=True)
-    environment = os.environ | {CHILD: "1", "DATABASE_URL": postgres.url(database), "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    print(
+        "\nBuilding the template database (once per change of the migrations) ...",
+        file=sys.stderr,
+        flush=True,
+    )
+    environment = os.environ | {
+        CHILD: "1",
+        "DATABASE_URL": postgres.url(database),
+        "DJANGO_SETTINGS_MODULE": "tests.settings",
+    }
     command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
     done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
     if done.returncode != 0:
@@ -119,7 +131,9 @@ def migrations_digest() -> str:
 
 def _clone(admin: psycopg.Connection, template: str, name: str) -> None:
     _drop(admin, name)
-    admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+    admin.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    )
 
 
 def _drop(admin: psycopg.Connection, name: str) -> None:

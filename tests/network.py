@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ATTEMPTS_FILE = "EVBILLING_NETWORK_ATTEMPTS"  # where processes that tests start write what they tried
-CHROMIUM_ARGUMENTS = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE ::1"]
+CHROMIUM_ARGUMENTS = [
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE ::1"
+]
 LOOKUPS = {"socket.getaddrinfo", "socket.gethostbyname"}
 CONNECTIONS = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 HERE = {"localhost", "", "0.0.0.0", "::"}

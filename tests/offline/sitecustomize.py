@@ -5,7 +5,7 @@ import sys
 
 sys.path.append(os.environ["EVBILLING_PROJECT"])
 
-from tests import network  # noqa: E402
+from tests import network
 
 
 class _Tell(list):  # type: ignore[type-arg]
