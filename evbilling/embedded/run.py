@@ -126,6 +126,7 @@ def program_environment(ports: Ports) -> dict[str, str]:
 
 async def prepare(supervisor: Supervisor) -> None:
     """Bring the database up to date and fill it with the demo world, unless that is done already."""
+    await _must(supervisor, "check", show=lambda _: None)
     await _must(supervisor, "migrate", "--no-color", show=_migration_shown(supervisor.terminal))
     if has_command("demo"):
         supervisor.terminal.say("demo       building the demo world ...")
@@ -138,7 +139,9 @@ async def _must(
     code = await supervisor.run(command, *MANAGE, command, *options, show=show)
     if code != 0:
         log = supervisor.log_folder / f"{command}.log"
-        raise EmbeddedError(f"`manage.py {command}` ended with code {code}:\n{log.read_text()[-3000:]}")
+        raise EmbeddedError(
+            f"`manage.py {command}` ended with code {code}:\n{log.read_text()[-3000:]}\n({log})"
+        )
 
 
 def _migration_shown(terminal: Terminal) -> Callable[[str], None]:
@@ -177,7 +180,9 @@ async def run(ports: Ports, terminal: Terminal) -> None:
     supervisor = Supervisor(program_environment(ports), logs, terminal)
     chosen = programs(ports)
     simulator = Program("stations", (*MANAGE, "simulate", "--demo"), 3)
-    new_logs(logs, ["migrate", "demo", "summary", simulator.name, *(program.name for program in chosen)])
+    new_logs(
+        logs, ["check", "migrate", "demo", "summary", simulator.name, *(program.name for program in chosen)]
+    )
     _on_signals(supervisor)
     watcher = asyncio.create_task(watch(uses, terminal))
     try:

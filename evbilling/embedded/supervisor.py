@@ -10,6 +10,7 @@ import contextlib
 import os
 import signal
 import time
+from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +22,8 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 HEALTHY_AFTER_S = 30.0  # who ran that long starts again at once
 END_WITHIN_S = 6.0
+SETTLING_S = 5.0
+LINES_TOLD = 8
 # should the supervisor be killed, its programs end as well
 END_WITH_PARENT = ("setpriv", "--pdeathsig", "TERM", "--")
 
@@ -85,19 +88,25 @@ class Supervisor:
         pause_s = FIRST_PAUSE_S
         while not self._ending.is_set():
             began = time.monotonic()
-            process = await self._start(program.name, program.command)
-            copy = asyncio.create_task(self._copy(process, program.name, self._relay(program.name)))
-            code = await process.wait()
-            _signal_group(process.pid, signal.SIGKILL)  # children of a killed program would keep its port
-            await copy
+            last_lines = await self._run_once(program)
             if self._ending.is_set():
                 return
             if time.monotonic() - began > HEALTHY_AFTER_S:
                 pause_s = FIRST_PAUSE_S
-            self.terminal.say(f"{program.name} {how_it_ended(code)}; starting it again in {pause_s:g} s")
+            self.terminal.say("\n".join([*last_lines, f"Starting {program.name} again in {pause_s:g} s."]))
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
+
+    async def _run_once(self, program: Program) -> list[str]:
+        """Run the program to its end; returns what to tell about that."""
+        relay = _Relay(self.terminal, program.name)
+        process = await self._start(program.name, program.command)
+        copy = asyncio.create_task(self._copy(process, program.name, relay))
+        code = await process.wait()
+        _signal_group(process.pid, signal.SIGKILL)  # children of a killed program would keep its port
+        await copy
+        return [*(relay.last if code > 0 else ()), f"{program.name} {how_it_ended(code)}."]
 
     async def _start(self, name: str, command: tuple[str, ...]) -> asyncio.subprocess.Process:
         process = await asyncio.create_subprocess_exec(
@@ -129,9 +138,6 @@ class Supervisor:
         if rest:
             show(rest.decode(errors="replace"))
 
-    def _relay(self, name: str) -> Callable[[str], None]:
-        return lambda line: self.terminal.relay(name, line)
-
     async def _end(self, name: str, within_s: float) -> None:
         process = self._running.pop(name, None)
         if process is None or process.returncode is not None:
@@ -144,6 +150,21 @@ class Supervisor:
             self.terminal.say(f"{name} did not end within {within_s:g} s; killing it")
             _signal_group(process.pid, signal.SIGKILL)
             await process.wait()
+
+
+class _Relay:
+    """Shows a program's lines once it has settled; what it says while starting is told only if it fails."""
+
+    def __init__(self, terminal: Terminal, name: str) -> None:
+        self._terminal = terminal
+        self._name = name
+        self._settled = time.monotonic() + SETTLING_S
+        self.last: deque[str] = deque(maxlen=LINES_TOLD)
+
+    def __call__(self, line: str) -> None:
+        self.last.append(line)
+        if time.monotonic() > self._settled:
+            self._terminal.relay(self._name, line)
 
 
 def new_logs(folder: Path, names: list[str]) -> None:
