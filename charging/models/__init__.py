@@ -2,6 +2,7 @@
 
 from charging.models.priced import PricedSession
 from charging.models.quarantine import ImportBatch, QuarantinedFact
+from charging.models.review import SessionReview
 from charging.models.session import ChargingSession, Reading, SessionState
 
 __all__ = [
@@ -10,5 +11,6 @@ __all__ = [
     "PricedSession",
     "QuarantinedFact",
     "Reading",
+    "SessionReview",
     "SessionState",
 ]
