@@ -17,6 +17,7 @@ from fakestripe.faults import Fault, Faults
 from fakestripe.form import decode
 from fakestripe.idempotency import Claim, InFlight, claim_of, keep, recall
 from fakestripe.ids import new_id
+from fakestripe.resources.accounts import PLATFORM
 from fakestripe.schema import params as schema
 from fakestripe.schema import responses, routes
 from fakestripe.store import Row, Store, Tx
@@ -111,6 +112,8 @@ class Api:
         self, account: str | None, ids: list[str], params: Params, request_id: str, key: str | None
     ) -> Call:
         self.run_timers()
+        if account == PLATFORM:
+            account = None
         tx = Tx(self.store, account)
         owner = tx.find(account) if account is not None else None
         if account is not None and (owner is None or owner.kind != "account"):
