@@ -48,7 +48,7 @@ class Control:
             "POST payouts/*": lambda data, ids: self.finish_payout(ids[0], **data),
         }
 
-    # -- verbs --------------------------------------------------------------------------------------------------------
+    # -- verbs --------------------------------------------------------------------------------------
 
     def advance(self, seconds: float) -> int:
         """Move the clock forward and do what comes due; returns the new time."""
@@ -102,7 +102,7 @@ class Control:
             raise missing_object("object", object_id)
         return self._api.inside(work, row.account)
 
-    # -- HTTP ---------------------------------------------------------------------------------------------------------
+    # -- HTTP ---------------------------------------------------------------------------------------
 
     def handle(self, request: Request) -> Answer:
         """Answer a request to ``/_control/...``."""

@@ -72,8 +72,8 @@ def recall(tx: Tx, claim: Claim, now: int) -> Obj | None:
     if row.obj["fingerprint"] != claim.fingerprint:
         raise StripeError(
             400,
-            "Keys for idempotent requests can only be used with the same parameters they were first used with. Try "
-            f"using a key other than '{claim.key}' if you meant to execute a different request.",
+            "Keys for idempotent requests can only be used with the same parameters they were first used "
+            f"with. Try using a key other than '{claim.key}' if you meant to execute a different request.",
             type_="idempotency_error",
         )
     return row.obj
@@ -88,8 +88,8 @@ def keep(tx: Tx, claim: Claim, now: int, answer: Obj) -> None:
 def _in_use(key: str) -> StripeError:
     return StripeError(
         409,
-        f"There is currently another in-progress request using this Idempotent Key '{key}'. (That probably means you "
-        "submitted twice, and the other request is still going through.) Try again later.",
+        f"There is currently another in-progress request using this Idempotent Key '{key}'. (That probably "
+        "means you submitted twice, and the other request is still going through.) Try again later.",
         type_="idempotency_error",
         code="idempotency_key_in_use",
     )

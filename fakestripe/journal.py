@@ -1,9 +1,9 @@
 """The state file: an append-only journal that survives a kill at any moment.
 
-One line per committed request, ``crc32 json``. A line is handed to the kernel before the answer leaves, so what was
-acknowledged is there after ``kill -9`` (a power cut may lose the last lines: this is a test double). A torn last
-line is a request nobody got an answer to, and is dropped; damage anywhere else is refused. At start the file is
-rewritten without history, next to the old one, and moved over it.
+One line per committed request, ``crc32 json``. A line is handed to the kernel before the answer leaves, so
+what was acknowledged is there after ``kill -9`` (a power cut may lose the last lines: this is a test double).
+A torn last line is a request nobody got an answer to, and is dropped; damage anywhere else is refused. At
+start, and when history outgrows what is true now, the file is rewritten beside the old one and moved over it.
 """
 
 from __future__ import annotations

@@ -71,7 +71,7 @@ class Webhooks:
         for thread in self._threads:
             thread.join(timeout=self._pace.timeout_s)
 
-    # -- what tests and the control endpoint ask for ------------------------------------------------------------------
+    # -- what tests and the control endpoint ask for ------------------------------------------------
 
     def hold(self) -> None:
         """Send nothing until ``release`` (``deliver`` still works)."""
@@ -126,7 +126,7 @@ class Webhooks:
                 self._wake.wait(0.02)
         return len(left)
 
-    # -- planning -----------------------------------------------------------------------------------------------------
+    # -- planning -----------------------------------------------------------------------------------
 
     def _rows(self, status: str | None) -> list[Row]:
         rows = Tx(self._api.store).rows_anywhere("_delivery")
@@ -167,7 +167,7 @@ class Webhooks:
                 heapq.heappush(self._queue, (delivery["due"], delivery["id"]))
             self._wake.notify_all()
 
-    # -- sending ------------------------------------------------------------------------------------------------------
+    # -- sending ------------------------------------------------------------------------------------
 
     def _work(self) -> None:
         while (delivery_id := self._next()) is not None:

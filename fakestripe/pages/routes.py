@@ -52,7 +52,7 @@ class Pages:
             row = self._api.store.rows.get(object_id)
             return row and row.copy()
 
-    # -- Checkout -----------------------------------------------------------------------------------------------------
+    # -- Checkout -----------------------------------------------------------------------------------
 
     def _checkout(self, request: Request, session_id: str) -> Answer:
         row = self._row(session_id)
@@ -98,7 +98,7 @@ class Pages:
         intent_id = row and (row.obj["payment_intent"] or row.obj["setup_intent"])
         return _to(f"/3ds/{intent_id}")
 
-    # -- the bank's challenge -----------------------------------------------------------------------------------------
+    # -- the bank's challenge -----------------------------------------------------------------------
 
     def _challenge(self, request: Request, intent_id: str) -> Answer:
         row = self._row(intent_id)

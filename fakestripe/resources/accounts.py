@@ -216,8 +216,8 @@ def connected(call: Call, account_id: str, param: str = "account") -> Obj:
     ):
         raise StripeError(
             403,
-            f"The provided key does not have access to account '{account_id}' (or that account does not exist). "
-            "Application access may have been revoked.",
+            f"The provided key does not have access to account '{account_id}' (or that account does not "
+            "exist). Application access may have been revoked.",
             code="account_invalid",
             param=param,
         )

@@ -48,7 +48,7 @@ def refresh(call: Call, account: Obj) -> None:
 
 
 def onboard(call: Call, account_id: str) -> Obj:
-    """What a visitor of the onboarding page does: fill everything in with test data. A repeat changes nothing."""
+    """What a visitor of the onboarding page does: fill everything in. A repeat changes nothing."""
     account = call.tx.edit_anywhere(account_id).obj
     if account["details_submitted"]:
         return account
@@ -113,8 +113,8 @@ def require_transfers(account: Obj) -> None:
     if account["capabilities"].get("transfers") != "active":
         raise StripeError(
             400,
-            "Your destination account needs to have at least one of the following capabilities enabled: transfers, "
-            "crypto_transfers, legacy_payments",
+            "Your destination account needs to have at least one of the following capabilities enabled: "
+            "transfers, crypto_transfers, legacy_payments",
             code="insufficient_capabilities_for_transfer",
             param="destination",
         )

@@ -8,20 +8,23 @@ from fakestripe.resources import balance
 from fakestripe.resources.payment_methods import billing_details
 from fakestripe.types import Obj
 
+_NOTHING = """
+application application_fee application_fee_amount calculated_statement_descriptor customer
+description failure_balance_transaction failure_code failure_message on_behalf_of outcome
+payment_intent payment_method receipt_email receipt_number receipt_url review shipping source
+statement_descriptor statement_descriptor_suffix transfer_data transfer_group
+"""
+NOTHING = tuple(_NOTHING.split())
 
-def create(call: Call, account: str, transfer: str, amount: int, currency: str, available_on: int) -> Obj:
-    """Credit a connected account."""
+
+def create(call: Call, debit: Obj, account: str) -> Obj:
+    """Credit a connected account with what ``debit`` (a balance transaction) takes from the platform."""
+    transfer, amount, currency = debit["source"], -debit["amount"], debit["currency"]
     payment_id = new_id("py")
     credit = balance.record(
-        call, "payment", payment_id, amount, currency, available_on=available_on, account=account
+        call, "payment", payment_id, amount, currency, available_on=debit["available_on"], account=account
     )
-    nothing = (
-        "application", "application_fee", "application_fee_amount", "calculated_statement_descriptor", "customer",
-        "description", "failure_balance_transaction", "failure_code", "failure_message", "on_behalf_of", "outcome",
-        "payment_intent", "payment_method", "receipt_email", "receipt_number", "receipt_url", "review", "shipping",
-        "source", "statement_descriptor", "statement_descriptor_suffix", "transfer_data", "transfer_group",
-    )  # fmt: skip
-    payment: Obj = dict.fromkeys(nothing) | {
+    payment: Obj = dict.fromkeys(NOTHING) | {
         "id": payment_id,
         "object": "charge",
         "amount": amount,

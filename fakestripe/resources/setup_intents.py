@@ -53,37 +53,41 @@ def create(call: Call) -> Obj:
     return intent
 
 
+BLANK: Obj = {
+    "object": "setup_intent",
+    "application": None,
+    "automatic_payment_methods": None,
+    "cancellation_reason": None,
+    "customer": None,
+    "customer_account": None,
+    "description": None,
+    "excluded_payment_method_types": None,
+    "flow_directions": None,
+    "last_setup_error": None,
+    "latest_attempt": None,
+    "livemode": False,
+    "mandate": None,
+    "metadata": {},
+    "next_action": None,
+    "on_behalf_of": None,
+    "payment_method": None,
+    "payment_method_configuration_details": None,
+    "payment_method_options": {
+        "card": {"mandate_options": None, "network": None, "request_three_d_secure": "automatic"}
+    },
+    "payment_method_types": ["card"],
+    "single_use_mandate": None,
+    "status": "requires_payment_method",
+}
+
+
 def new_intent(call: Call, usage: str) -> Obj:
     """Store a bare intent."""
     intent_id = new_id("seti")
-    intent: Obj = {
+    intent: Obj = clone(BLANK) | {
         "id": intent_id,
-        "object": "setup_intent",
-        "application": None,
-        "automatic_payment_methods": None,
-        "cancellation_reason": None,
         "client_secret": f"{intent_id}_secret_{token(25)}",
         "created": call.now,
-        "customer": None,
-        "customer_account": None,
-        "description": None,
-        "excluded_payment_method_types": None,
-        "flow_directions": None,
-        "last_setup_error": None,
-        "latest_attempt": None,
-        "livemode": False,
-        "mandate": None,
-        "metadata": {},
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": None,
-        "payment_method_configuration_details": None,
-        "payment_method_options": {
-            "card": {"mandate_options": None, "network": None, "request_three_d_secure": "automatic"}
-        },
-        "payment_method_types": ["card"],
-        "single_use_mandate": None,
-        "status": "requires_payment_method",
         "usage": usage,
     }
     return call.tx.add("setup_intent", intent, private={"return_url": None})

@@ -55,7 +55,10 @@ def _take_from_charge(call: Call, source: str, amount: int, currency: str) -> in
         message = f"Charge {source} has not been captured: there is no money to transfer from it."
         raise invalid(message, param="source_transaction")
     if charge["currency"] != currency:
-        message = f"The currency of source_transaction's balance transaction ({charge['currency']}) must be the same as"
+        message = (
+            f"The currency of source_transaction's balance transaction ({charge['currency']}) "
+            "must be the same as"
+        )
         raise invalid(f"{message} the transfer currency ({currency})", param="currency")
     _within_source(call, charge, amount)
     group = call.get("transfer_group") or charge["transfer_group"] or f"group_{charge['payment_intent']}"
@@ -80,7 +83,7 @@ def _within_source(call: Call, charge: Obj, amount: int) -> None:
 def _record(call: Call, account: Obj, amount: int, currency: str, available_on: int) -> Obj:
     transfer_id = new_id("tr")
     out = balance.record(call, "transfer", transfer_id, -amount, currency, available_on=available_on)
-    payment = destination_payments.create(call, account["id"], transfer_id, amount, currency, available_on)
+    payment = destination_payments.create(call, out, account["id"])
     transfer: Obj = {
         "id": transfer_id,
         "object": "transfer",
@@ -154,8 +157,8 @@ def _reversible(call: Call, transfer: Obj) -> int:
         raise invalid("This value must be greater than or equal to 1.", code=code, param="amount")
     if amount > left:
         raise invalid(
-            f"Reversal amount ({display(amount, transfer['currency'])}) is greater than unreversed amount on transfer "
-            f"({display(left, transfer['currency'])})",
+            f"Reversal amount ({display(amount, transfer['currency'])}) is greater than unreversed amount on "
+            f"transfer ({display(left, transfer['currency'])})",
             code="amount_too_large",
             param="amount",
         )

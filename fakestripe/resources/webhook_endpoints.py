@@ -37,7 +37,10 @@ def _url(text: str) -> str:
             param="url",
         )
     if not is_loopback(parts.hostname):
-        message = f"Invalid URL: fakestripe delivers to this machine only, and {parts.hostname} is not a loopback host."
+        message = (
+            f"Invalid URL: fakestripe delivers to this machine only, and {parts.hostname} is "
+            "not a loopback host."
+        )
         raise invalid(message, code="url_invalid", param="url")
     return text
 
