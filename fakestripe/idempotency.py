@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from fakestripe.errors import StripeError
-from fakestripe.store import Tx
+from fakestripe.store import ANSWERS_KEPT_S, Tx
 from fakestripe.types import Obj
 
-LIFETIME_S = 24 * 3600
 MAX_LENGTH = 255
 
 
@@ -67,7 +66,7 @@ def claim_of(key: str | None, account: str | None, method: str, path: str, param
 def recall(tx: Tx, claim: Claim, now: int) -> Obj | None:
     """The kept answer of an earlier request with this key; 400 when that request was another one."""
     row = tx.find(claim.row_id)
-    if row is None or row.obj["created"] + LIFETIME_S < now:
+    if row is None or row.obj["created"] + ANSWERS_KEPT_S < now:
         return None
     if row.obj["fingerprint"] != claim.fingerprint:
         raise StripeError(

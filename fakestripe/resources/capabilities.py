@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fakestripe.addresses import web_address
 from fakestripe.call import Call, endpoint
 from fakestripe.errors import StripeError, invalid, missing_object, not_implemented
 from fakestripe.ids import new_id, token
@@ -10,6 +11,7 @@ from fakestripe.types import Obj, clone
 KNOWN = ("transfers", "card_payments")
 DUE = ("business_type", "external_account", "tos_acceptance.date", "tos_acceptance.ip")
 LINK_S = 300
+DAY_S = 86_400
 
 
 def no_requirements() -> Obj:
@@ -63,6 +65,7 @@ def onboard(call: Call, account_id: str) -> Obj:
     for name in account["capabilities"]:
         call.emit("capability.updated", capability(account, name), account=account_id)
     call.emit("account.external_account.created", bank, account=account_id)
+    call.later(call.now + DAY_S, "pay_out", account_id)
     return account
 
 
@@ -165,6 +168,7 @@ def create_link(call: Call) -> Obj:
     for name in ("refresh_url", "return_url"):
         if not call.get(name):
             raise invalid(f"Missing required param: {name}.", code="parameter_missing", param=name)
+        web_address(call.params[name], name)
     link_id = new_id("link")
     link = {"id": link_id, "account": account["id"], "expires_at": call.now + LINK_S}
     urls = {name: call.get(name) for name in ("refresh_url", "return_url")}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakestripe import money
+from fakestripe.addresses import web_address
 from fakestripe.call import Call, endpoint, only, timer
 from fakestripe.errors import invalid, not_implemented
 from fakestripe.expand import includable, view
@@ -73,6 +74,9 @@ def _check(call: Call) -> None:
         raise not_implemented("Checkout in subscription mode")
     if not call.get("success_url"):
         raise invalid("Missing required param: success_url.", code="parameter_missing", param="success_url")
+    for name in ("success_url", "cancel_url"):
+        if call.get(name):
+            web_address(call.params[name], name)
     other = {
         "payment": ("setup_intent_data",),
         "setup": ("payment_intent_data", "line_items", "submit_type"),

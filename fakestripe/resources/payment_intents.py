@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakestripe import money
+from fakestripe.addresses import web_address
 from fakestripe.call import Call, endpoint, only
 from fakestripe.errors import StripeError, invalid, not_implemented
 from fakestripe.ids import new_id, token
@@ -215,6 +216,8 @@ def _confirm(call: Call, row: Row) -> None:
         )
     method = call.tx.read("payment_method", intent["payment_method"])
     off_session, return_url = bool(call.get("off_session")), call.get("return_url")
+    if return_url is not None:
+        web_address(return_url, "return_url")
     confirmation.confirm(call, row, method, off_session=off_session, return_url=return_url)
 
 
@@ -224,7 +227,16 @@ def _unexpected(intent: Obj, message: str) -> StripeError:
 
 @endpoint("GET /v1/payment_intents/{intent}", "client_secret")
 def retrieve(call: Call) -> Obj:
-    return call.tx.read("payment_intent", call.ids[0])
+    intent = call.tx.read("payment_intent", call.ids[0])
+    check_secret(call, intent)
+    return intent
+
+
+def check_secret(call: Call, intent: Obj) -> None:
+    """A client secret, where one is given, must be the intent's own."""
+    if call.get("client_secret") not in (None, intent["client_secret"]):
+        message = "The client_secret provided does not match any associated intent on this account."
+        raise invalid(message, param="client_secret")
 
 
 @endpoint("POST /v1/payment_intents/{intent}", *SETTINGS)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fakestripe.addresses import web_address
 from fakestripe.call import Call, Decline, endpoint
 from fakestripe.errors import StripeError, invalid
 from fakestripe.ids import new_id, token
@@ -9,7 +10,7 @@ from fakestripe.lists import filtered, page
 from fakestripe.merge import assign, merge_metadata
 from fakestripe.resources import confirmation
 from fakestripe.resources.customers import living
-from fakestripe.resources.payment_intents import cards_only
+from fakestripe.resources.payment_intents import cards_only, check_secret
 from fakestripe.resources.payment_methods import card_of, declined, from_data, link, usable
 from fakestripe.store import Row
 from fakestripe.types import Obj, clone
@@ -116,7 +117,10 @@ def _confirm(call: Call, row: Row) -> None:
         raise _unexpected(
             row.obj, f"{message} Update the SetupIntent with a payment method and then confirm it again."
         )
-    confirm_with(call, row, call.tx.read("payment_method", row.obj["payment_method"]), call.get("return_url"))
+    return_url = call.get("return_url")
+    if return_url is not None:
+        web_address(return_url, "return_url")
+    confirm_with(call, row, call.tx.read("payment_method", row.obj["payment_method"]), return_url)
 
 
 def confirm_with(call: Call, row: Row, method: Obj, return_url: str | None) -> None:
@@ -201,7 +205,9 @@ def _unexpected(intent: Obj, message: str) -> StripeError:
 
 @endpoint("GET /v1/setup_intents/{intent}", "client_secret")
 def retrieve(call: Call) -> Obj:
-    return call.tx.read("setup_intent", call.ids[0])
+    intent = call.tx.read("setup_intent", call.ids[0])
+    check_secret(call, intent)
+    return intent
 
 
 @endpoint("POST /v1/setup_intents/{intent}", *FIELDS)
