@@ -10,7 +10,9 @@ def main() -> None:
     try:
         from django.core.management import execute_from_command_line
     except ImportError:
-        sys.exit("Django is not installed here. Type `make` first: it builds .venv with all that evbilling needs.")
+        sys.exit(
+            "Django is not installed here. Type `make` first: it builds .venv with all that evbilling needs."
+        )
     execute_from_command_line(sys.argv)
 
 

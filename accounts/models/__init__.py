@@ -1,0 +1,26 @@
+"""Users, organisations and memberships, drivers and their tokens, and the registry of world-wide keys."""
+
+from accounts.models.driver import (
+    BillingPreference,
+    Driver,
+    DriverBlock,
+    DriverGroup,
+    DriverGroupMember,
+    Token,
+)
+from accounts.models.organisation import Membership, Organisation, RegistryKey, Role
+from accounts.models.user import User
+
+__all__ = [
+    "BillingPreference",
+    "Driver",
+    "DriverBlock",
+    "DriverGroup",
+    "DriverGroupMember",
+    "Membership",
+    "Organisation",
+    "RegistryKey",
+    "Role",
+    "Token",
+    "User",
+]

@@ -1,0 +1,92 @@
+"""Tables partitioned by month: the migration operation that makes them and the upkeep that adds months."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from django.db import connection, transaction
+from django.db.migrations.operations import RunSQL
+from psycopg import sql
+
+RECREATE = """
+ALTER TABLE {table} RENAME TO {table}_plain;
+CREATE TABLE {table} (LIKE {table}_plain INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING INDEXES)
+    PARTITION BY RANGE ({column});
+DROP TABLE {table}_plain;
+CREATE TABLE {table}_default PARTITION OF {table} DEFAULT;
+"""
+
+
+class PartitionByMonth(RunSQL):
+    """Place right after a CreateModel whose primary key holds `column`: indexes and keys follow.
+
+    Rows of months that have no partition yet land in the default one, so nothing is ever refused.
+    """
+
+    def __init__(self, table: str, column: str) -> None:
+        self.table, self.column = table, column
+        super().__init__(RECREATE.format(table=table, column=column), reverse_sql=RunSQL.noop)
+
+    def deconstruct(self) -> tuple[str, list[str], dict[str, str]]:
+        return self.__class__.__qualname__, [], {"table": self.table, "column": self.column}
+
+    def describe(self) -> str:
+        return f"Partition {self.table} by month of {self.column}"
+
+
+def _months(first: datetime, count: int) -> Iterator[tuple[datetime, datetime]]:
+    start = datetime(first.year, first.month, 1, tzinfo=UTC)
+    for _ in range(count):
+        end = datetime(start.year + start.month // 12, start.month % 12 + 1, 1, tzinfo=UTC)
+        yield start, end
+        start = end
+
+
+def ensure_months(table: str, column: str, first: datetime, count: int = 3) -> list[str]:
+    """Make the partitions of `count` months from `first`; the default's rows move in. Returns new names."""
+    made = []
+    for start, end in _months(first, count):
+        name = f"{table}_{start:%Y_%m}"
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SELECT to_regclass(%s)", [name])
+            if cursor.fetchone()[0] is None:
+                cursor.execute(_new_month(table, column, name, start, end))
+                made.append(name)
+    return made
+
+
+PARTITIONED_TABLES = """
+SELECT c.relname, a.attname
+FROM pg_partitioned_table p
+JOIN pg_class c ON c.oid = p.partrelid
+JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = p.partattrs[0]
+WHERE p.partstrat = 'r' AND c.relnamespace = current_schema()::regnamespace
+"""
+
+
+def ensure_all() -> list[str]:
+    """Make this and the next two months' partitions of every table that has some; returns the new names."""
+    with connection.cursor() as cursor:
+        cursor.execute(PARTITIONED_TABLES)
+        tables = cursor.fetchall()
+    now = datetime.now(UTC)
+    return [name for table, column in tables for name in ensure_months(table, column, now)]
+
+
+def _new_month(table: str, column: str, name: str, start: datetime, end: datetime) -> sql.Composed:
+    return sql.SQL(
+        """
+        LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE;
+        CREATE TABLE IF NOT EXISTS {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
+        WITH moved AS (
+            DELETE FROM {default} WHERE {column} >= {start} AND {column} < {end} RETURNING *
+        ) INSERT INTO {name} SELECT * FROM moved;
+        ALTER TABLE {table} ATTACH PARTITION {name} FOR VALUES FROM ({start}) TO ({end});
+        """
+    ).format(
+        table=sql.Identifier(table),
+        name=sql.Identifier(name),
+        default=sql.Identifier(f"{table}_default"),
+        column=sql.Identifier(column),
+        start=sql.Literal(start.isoformat()),
+        end=sql.Literal(end.isoformat()),
+    )

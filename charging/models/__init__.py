@@ -1,0 +1,16 @@
+"""Charging sessions, the facts they are made of, their priced results, facts that don't fit, commands."""
+
+from charging.models.command import StationCommand
+from charging.models.priced import PricedSession
+from charging.models.quarantine import ImportBatch, QuarantinedFact
+from charging.models.session import ChargingSession, Reading, SessionState
+
+__all__ = [
+    "ChargingSession",
+    "ImportBatch",
+    "PricedSession",
+    "QuarantinedFact",
+    "Reading",
+    "SessionState",
+    "StationCommand",
+]

@@ -1,0 +1,6 @@
+from django.apps import AppConfig
+
+
+class EvbillingConfig(AppConfig):
+    name = "evbilling"
+    verbose_name = "evbilling"
