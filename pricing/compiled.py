@@ -179,7 +179,7 @@ def _tax_order(percent: Fraction | None) -> Fraction:
 
 
 def _thresholds(bands: Iterable[Band]) -> list[Rational]:
-    return sorted({whole(limit) for band in bands for limit in band if limit is not None and limit > 0})
+    return sorted({whole(limit) for band in bands for limit in band if limit is not None})
 
 
 def _edge(limits: Sequence[Rational], count: int) -> Rational:

@@ -68,7 +68,7 @@ def cut_points(compiled: Compiled, track: Track, clock: Iterable[Rational], scop
     points: list[Point] = [(0, 0)]
     points += [(second, track.energy_at(second)) for second in sorted(times) if 0 < second < length]
     if compiled.energies:
-        points += [(track.time_of(wh), wh) for wh in compiled.energies if wh <= total]
+        points += [(track.time_of(wh), wh) for wh in compiled.energies if 0 < wh <= total]
         points = sorted(set(points))
     if points[-1] != (length, total):
         points.append((length, total))
