@@ -36,8 +36,8 @@ def price(
     if not isinstance(session, Session):
         raise PricingError("session", "is missing; give a pricing.Session")
     compiled = compile_tariff(tariff, zone_of(zone) if isinstance(zone, str) else zone)
-    walker = Walker(compiled, session.track, expired=reservation_expired)
-    tally = walker.walk()
-    charged = walker.scopes.charging is not None and not reservation_expired
-    round_up_to_steps(tally.runs)
-    return settle(compiled, session.track, tally.runs, policy, limited=charged)
+    track = session.track
+    runs = Walker(compiled, track, expired=reservation_expired).walk()
+    round_up_to_steps(runs)
+    charged = track.charging is not None and not reservation_expired
+    return settle(compiled, track, runs, policy, limited=charged)

@@ -74,7 +74,7 @@ def limit_changes(compiled: Compiled, runs: Sequence[Run]) -> dict[int, ExactAmo
 
 def _limit_line(compiled: Compiled, track: Track, change: dict[int, ExactAmounts]) -> Line:
     kind = "MIN_PRICE" if total_of(change.values()).gross > 0 else "MAX_PRICE"
-    run = Run(None, kind, SESSION, 1, track.length, track.length)
+    run = Run(None, (kind, SESSION), 1, (track.length, track.length))
     return Line(compiled, run, track.origin, change)
 
 
