@@ -1,6 +1,7 @@
 """The demo world is made once, and its history adds each day once."""
 
 from datetime import date
+from itertools import pairwise
 
 import pytest
 from demo.stations.credentials import station_password
@@ -44,4 +45,4 @@ def test_nobody_charges_twice_at_once_at_a_connector() -> None:
     for connector in Connector.objects.all():
         visits = list(connector.sessions.order_by("started_at"))
         assert visits
-        assert all(a.ended_at < b.started_at for a, b in zip(visits, visits[1:], strict=False))
+        assert all(a.ended_at < b.started_at for a, b in pairwise(visits))
