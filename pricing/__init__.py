@@ -1,15 +1,33 @@
-"""The price engine: plain Python, no framework, no I/O, no clock."""
+"""The price engine: plain Python, no framework, no I/O, no clock.
 
-from typing import Any
+`price(tariff, session, zone)` prices the quote, the live cost, the bill, the roaming CDR and the replay.
+"""
 
+from pricing.amounts import Amounts, ExactAmounts
+from pricing.engine import price
+from pricing.errors import PricingError
+from pricing.planned import planned, quote
+from pricing.result import Line, PricedSession, TaxTotal, Unpriced
+from pricing.rounding import FLOOR, HALF_UP, POLICIES, Policy
+from pricing.session import Session, State
+from pricing.tariff import Tariff
 
-class Tariff:
-    currency: str
-
-    @classmethod
-    def from_json(cls, document: Any) -> "Tariff":
-        raise NotImplementedError
-
-
-class PricingError(ValueError):
-    pass
+__all__ = [
+    "FLOOR",
+    "HALF_UP",
+    "POLICIES",
+    "Amounts",
+    "ExactAmounts",
+    "Line",
+    "Policy",
+    "PricedSession",
+    "PricingError",
+    "Session",
+    "State",
+    "Tariff",
+    "TaxTotal",
+    "Unpriced",
+    "planned",
+    "price",
+    "quote",
+]

@@ -1,8 +1,8 @@
 """PostgreSQL and Valkey for tests.
 
-All suites of one checkout share one PostgreSQL under `.run/test/`; each process of each suite gets a database of
-its own, cloned from a template that the real migrations made once (dj-stripe's alone take half a minute), and a
-Valkey of its own. What a killed run left behind is removed by the next.
+All suites of one checkout share one PostgreSQL under `.run/test/`. Each process of each suite gets a database
+of its own, cloned from a template that the real migrations made once (dj-stripe alone takes half a minute),
+and a Valkey of its own. What a killed run left behind is removed by the next.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def own_valkey() -> Iterator[None]:
 
 @contextmanager
 def own_database(*, fresh_template: bool = False) -> Iterator[str]:
-    """A migrated database for this process alone; yields its name. `fresh_template`: don't trust the cache."""
+    """A migrated database for this process alone; yields its name. `fresh_template` distrusts the cache."""
     HOME.mkdir(parents=True, exist_ok=True)
     use = Use(postgres)
     use.join()
@@ -76,32 +76,39 @@ def _admin() -> psycopg.Connection:
 
 
 def _names(admin: psycopg.Connection, prefix: str) -> list[str]:
-    rows = admin.execute("SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY oid", [prefix])
+    rows = admin.execute(
+        "SELECT datname FROM pg_database WHERE starts_with(datname, %s) ORDER BY oid", [prefix]
+    )
     return [name for (name,) in rows]
 
 
 def _template(admin: psycopg.Connection, *, fresh: bool) -> str:
-    """The name of a database that holds exactly what the migrations make, built unless it is there already."""
+    """The name of a database that holds exactly what the migrations make; built unless it is there."""
     template = f"template_{migrations_digest()}"
     if template in _names(admin, "template_"):
         if not fresh:
             return template
         _drop(admin, template)
     for outdated in _names(admin, "template_")[: 1 - TEMPLATES_KEPT]:
-        if outdated not in ("template0", "template1"):
-            _drop(admin, outdated)
+        _drop(admin, outdated)
     building = f"building_{os.getpid()}"
     admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(building)))
     _migrate(building)
-    admin.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*map(sql.Identifier, (building, template))))
+    admin.execute(
+        sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*map(sql.Identifier, (building, template)))
+    )
     return template
 
 
 def _migrate(database: str) -> None:
-    print(f"\nBuilding the template database (once per change of the migrations) ...", file=sys.stderr, flush=True)
-    environment = os.environ | {CHILD: "1", "DATABASE_URL": postgres.url(database), "DJANGO_SETTINGS_MODULE": "tests.settings"}
+    print(
+        "\nBuilding the template database: once per change of the migrations ...", file=sys.stderr, flush=True
+    )
+    own = {CHILD: "1", "DATABASE_URL": postgres.url(database), "DJANGO_SETTINGS_MODULE": "tests.settings"}
     command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
-    done = subprocess.run(command, cwd=PROJECT, env=environment, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        command, cwd=PROJECT, env=os.environ | own, capture_output=True, text=True, check=False
+    )
     if done.returncode != 0:
         raise RuntimeError(f"`manage.py migrate` on an empty database failed:\n{done.stdout}{done.stderr}")
 
@@ -119,7 +126,9 @@ def migrations_digest() -> str:
 
 def _clone(admin: psycopg.Connection, template: str, name: str) -> None:
     _drop(admin, name)
-    admin.execute(sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template)))
+    admin.execute(
+        sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(sql.Identifier(name), sql.Identifier(template))
+    )
 
 
 def _drop(admin: psycopg.Connection, name: str) -> None:

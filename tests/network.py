@@ -1,6 +1,6 @@
-"""No test talks to the outside: what tries is refused, and the test fails even if the code under test swallows that.
+"""No test talks to the outside: who tries is refused, and the test fails even if the refusal is swallowed.
 
-An audit hook sees every look-up and connection of Python's `socket` module, whoever imported what from it when.
+An audit hook sees each look-up and connection of Python's `socket` module, whoever imported what from it.
 Processes that tests start carry the same guard (see `tests/offline/sitecustomize.py`).
 """
 
@@ -15,7 +15,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 ATTEMPTS_FILE = "EVBILLING_NETWORK_ATTEMPTS"  # where processes that tests start write what they tried
-CHROMIUM_ARGUMENTS = ["--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE ::1"]
+CHROMIUM_ARGUMENTS = [
+    "--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE localhost, EXCLUDE 127.0.0.1, EXCLUDE ::1"
+]
 LOOKUPS = {"socket.getaddrinfo", "socket.gethostbyname"}
 CONNECTIONS = {"socket.connect", "socket.sendto", "socket.sendmsg"}
 HERE = {"localhost", "", "0.0.0.0", "::"}

@@ -1,11 +1,11 @@
-"""Python imports this by itself when its folder is on PYTHONPATH: tests put it there for processes they start."""
+"""Python imports this by itself if its folder is on PYTHONPATH: the network guard of tests' processes."""
 
 import os
 import sys
 
 sys.path.append(os.environ["EVBILLING_PROJECT"])
 
-from tests import network  # noqa: E402
+from tests import network
 
 
 class _Tell(list):  # type: ignore[type-arg]

@@ -1,0 +1,5 @@
+"""Nudges."""
+
+
+def listen() -> None:
+    """Replaced when billing lands."""

@@ -1,0 +1,115 @@
+"""From runs to money: amounts by tax rate, price limits, and the one rounding at the end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from fractions import Fraction
+
+from pricing.amounts import ExactAmounts, total_of
+from pricing.compiled import SESSION, Compiled
+from pricing.fields import Rational
+from pricing.limits import adjusted
+from pricing.result import Line, PricedSession, Unpriced
+from pricing.rounding import Policy
+from pricing.track import Track
+from pricing.walk import Run
+
+Rounded = tuple[int, int, int]
+"""Tax group, net and tax in minor units."""
+
+
+def settle(
+    compiled: Compiled, track: Track, runs: Sequence[Run], policy: Policy, *, expired: bool
+) -> PricedSession:
+    """Sum the runs by tax rate, apply the price limits, round."""
+    lines: list[Line] = []
+    units: dict[int, Rational] = {}
+    unpriced: dict[str, Rational] = {}
+    for run in runs:
+        rate = run.rate
+        if rate is None:
+            unpriced[run.dimension] = unpriced.get(run.dimension, 0) + run.quantity
+            continue
+        lines.append(Line(compiled, run, track.origin))
+        units[rate.group] = units.get(rate.group, 0) + rate.units * (run.quantity + run.surplus)
+    change = limit_changes(compiled, runs) if compiled.limits and not expired else {}
+    if change:
+        lines.append(_limit_line(compiled, track, change))
+        rounded = _rounded_within_limits(compiled, units, change, policy)
+    else:
+        rounded = [_rounded(compiled, group, amount, policy) for group, amount in sorted(units.items())]
+    left = tuple(Unpriced(kind, quantity) for kind, quantity in unpriced.items())
+    return PricedSession(compiled, policy.name, tuple(lines), left, rounded)
+
+
+def _rounded(compiled: Compiled, group: int, units: Rational, policy: Policy) -> Rounded:
+    of = compiled.groups[group]
+    bottom = of.bottom
+    if not isinstance(units, int):
+        units, bottom = units.numerator, bottom * units.denominator
+    return group, policy.round(units * of.net_top, bottom), policy.round(units * of.tax_top, bottom)
+
+
+def limit_changes(compiled: Compiled, runs: Sequence[Run]) -> dict[int, ExactAmounts]:
+    """What min_price and max_price change at each tax rate of the charging session; empty if nothing."""
+    if not any(run.scope == SESSION for run in runs):
+        return {}
+    units: dict[int, Rational] = {}
+    for run in runs:
+        if run.rate is not None and run.scope == SESSION:
+            units[run.rate.group] = units.get(run.rate.group, 0) + run.rate.units * (
+                run.quantity + run.surplus
+            )
+    # A session that nothing prices still owes the minimum: at the rate of the tariff's first component.
+    first = compiled.percents.index(compiled.tariff.elements[0].components[0].tax_percent)
+    groups = sorted(units) or [first]
+    rates = [(compiled.percents[group] or Fraction(0)) / 100 for group in groups]
+    before = [compiled.amounts(group, units.get(group, 0)).net for group in groups]
+    tariff = compiled.tariff
+    after = adjusted(before, rates, tariff.min_price, tariff.max_price, tariff.digits)
+    return {
+        group: ExactAmounts(new - old, (new - old) * rate)
+        for group, rate, old, new in zip(groups, rates, before, after, strict=True)
+        if new != old
+    }
+
+
+def _limit_line(compiled: Compiled, track: Track, change: dict[int, ExactAmounts]) -> Line:
+    kind = "MIN_PRICE" if total_of(change.values()).gross > 0 else "MAX_PRICE"
+    run = Run(None, kind, SESSION, 1, track.length, track.length)
+    return Line(compiled, run, track.origin, change)
+
+
+def _rounded_within_limits(
+    compiled: Compiled, units: dict[int, Rational], change: dict[int, ExactAmounts], policy: Policy
+) -> list[Rounded]:
+    """Round each rate, then move single minor units so that the totals are the rounded totals.
+
+    Rates rounded one by one could end a cent above the max_price that the exact total keeps.
+    """
+    none = ExactAmounts(Fraction(0), Fraction(0))
+    exact = {
+        group: compiled.amounts(group, units.get(group, 0)).plus(change.get(group, none))
+        for group in sorted({*units, *change})
+    }
+    minor = 10**compiled.tariff.digits
+    total = total_of(exact.values())
+    net, gross = _round(total.net * minor, policy), _round(total.gross * minor, policy)
+    nets = _shared_out([amounts.net * minor for amounts in exact.values()], net, policy)
+    taxes = _shared_out([amounts.tax * minor for amounts in exact.values()], gross - net, policy)
+    return list(zip(exact, nets, taxes, strict=True))
+
+
+def _shared_out(parts: Sequence[Fraction], total: int, policy: Policy) -> list[int]:
+    """The rounded parts, each off by one where their sum would miss `total`, the least wronged first."""
+    rounded = [_round(part, policy) for part in parts]
+    missing = total - sum(rounded)
+    step = 1 if missing > 0 else -1
+    order = sorted(range(len(parts)), key=lambda i: step * (rounded[i] - parts[i]))
+    for i in [i for i in order if rounded[i] + step >= 0][: abs(missing)]:
+        rounded[i] += step
+    return rounded
+
+
+def _round(value: Fraction, policy: Policy) -> int:
+    return policy.round(value.numerator, value.denominator)
