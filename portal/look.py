@@ -29,6 +29,7 @@ LOOKS: dict[str, Look] = {
     "reserved": Look(_("Reserved"), "lock", "warn"),
     "unavailable": Look(_("Closed"), "dash"),
     "faulted": Look(_("Out of order"), "warn", "bad"),
+    "online": Look(_("Online"), "check", "ok"),
     "offline": Look(_("Offline"), "cross", "bad"),
     "unknown": Look(_("Not known"), "info"),
     # money
@@ -45,6 +46,7 @@ LOOKS: dict[str, Look] = {
     # sessions
     "running": Look(_("Charging now"), "bolt", "busy"),
     "completed": Look(_("Done"), "check", "ok"),
+    "pricing": Look(_("Being priced"), "clock", "busy"),
     "review": Look(_("Being checked"), "info", "warn"),
 }
 

@@ -1,12 +1,15 @@
 """The design system's small parts, as template tags: icon, badge, money, tile, price line, chart, field."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import template
 from django.forms import BoundField
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.utils.formats import date_format
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
@@ -66,6 +69,30 @@ def kwh(energy_wh: int, digits: int = 2) -> SafeString:
 def duration(seconds: int) -> str:
     """Seconds as hours and minutes."""
     return words.duration(int(seconds))
+
+
+@register.filter
+def kilowatts(power_w: int) -> str:
+    """Watts as kW, with the digits they have."""
+    return words.plain(Decimal(power_w) / 1000)
+
+
+@register.filter
+def grouped(value: int | None) -> str:
+    """A whole number with its thousands apart; empty for None."""
+    return "" if value is None else words.number(value)
+
+
+@register.filter
+def in_zone(moment: datetime, zone: ZoneInfo) -> datetime:
+    """A moment by the wall clock of `zone`; show it with `local`, which leaves it there."""
+    return moment.astimezone(zone)
+
+
+@register.filter
+def local(moment: datetime, pattern: str) -> str:
+    """A moment in the zone it carries; Django's `date` would turn it into the server's."""
+    return date_format(moment, pattern)
 
 
 @register.inclusion_tag("ui/tile.html")
