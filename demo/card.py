@@ -14,7 +14,7 @@ GOOD_CARD = "4242424242424242"
 
 
 def save_card(driver: Driver) -> None:
-    """Fill in the local Stripe's card page for `driver`, unless a card is there. Only with PAYMENTS_MODE=fake."""
+    """Fill in the local Stripe's card page for `driver`, unless a card is there."""
     if PaymentProfile.objects.filter(driver=driver).exclude(payment_method_id="").exists():
         return
     url = cards.start_card_setup(driver, settings.BASE_URL + "/", settings.BASE_URL + "/")
