@@ -175,7 +175,7 @@ def random_cdr(rng: Random, start: datetime) -> dict[str, Any]:
         for name in ("MIN_POWER", "MAX_POWER", "MIN_CURRENT", "MAX_CURRENT"):
             if rng.random() < 0.25:
                 dimensions.append({"type": name, "volume": rng.choice((0, 3.7, 6, 11, 16, 32, 50))})
-        if not reserved and rng.random() < 0.1:
+        if kind == "TIME" and rng.random() < 0.1:
             dimensions.append({"type": "PARKING_TIME", "volume": 0.25})
             dimensions.append({"type": "STATE_OF_CHARGE", "volume": 80})
         periods.append({"start_date_time": at.isoformat(), "dimensions": dimensions})
