@@ -11,11 +11,13 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
+from billing.models import Payment
 from portal import words
 from portal.charts import HeatMap, LineChart, PriceLine, StackedBars
 from portal.look import THEME_COOKIE, Look, look_of, theme_of
+from portal.payment_words import words_for_payment
 from portal.tiles import Tile
 
 register = template.Library()
@@ -57,6 +59,33 @@ def money(value: Any, currency: str = "") -> SafeString:
     return format_html(
         '<span class="money">{}&nbsp;<span class="currency">{}</span></span>', words.amount(Decimal(raw), code), code
     )
+
+
+@register.simple_tag
+def plain_amount(value: Decimal, currency: str) -> SafeString:
+    """An amount in a column whose currency stands elsewhere; zero quietly, as a dash."""
+    if value == 0:
+        return mark_safe('<span class="zero">–</span>')  # noqa: S308  no input in it
+    return format_html('<span class="money">{}</span>', words.amount(value, currency))
+
+
+@register.inclusion_tag("ui/badge.html")
+def payment_badge(payment: Payment) -> dict[str, Look | str]:
+    """The state of a payment, in the reader's words."""
+    look = look_of(words_for_payment(payment).state)
+    return {"look": look, "text": look.text}
+
+
+@register.filter
+def sessions(count: int) -> str:
+    """`1 session`, `12 sessions`."""
+    return words.sessions(count)
+
+
+@register.filter
+def fixed(value: Decimal) -> str:
+    """A sum with two digits."""
+    return words.number(value, 2)
 
 
 @register.simple_tag
