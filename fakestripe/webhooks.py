@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import hmac
 import http.client
+import itertools
 import threading
 import time
 from dataclasses import dataclass
@@ -46,16 +47,19 @@ class Webhooks:
     """The queue of deliveries and the threads that send them."""
 
     def __init__(self, api: Api, pace: Pace, workers: int = 2) -> None:
-        self.rules = Rules()
         self._api, self._pace = api, pace
+        self.rules = Rules()
         self._wake = threading.Condition()
-        self._queue: list[tuple[float, str]] = []
+        self._queue: list[tuple[float, int, str]] = []  # due, a number that keeps equals in order, delivery
+        self._numbers = itertools.count()
         self._sending: set[str] = set()
         self._held = self._stopping = False
-        self._finished: list[str] = []
+        self._finished = [
+            row.obj["id"] for row in reversed(self._rows(None)) if row.obj["status"] != "pending"
+        ]
         api.plan_deliveries = self._plan
         api.on_deliveries = self._enqueue
-        self._enqueue([row.obj for row in self._rows("pending")])
+        self._enqueue([row.obj for row in reversed(self._rows("pending"))])
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
 
     def start(self) -> None:
@@ -71,7 +75,7 @@ class Webhooks:
         for thread in self._threads:
             thread.join(timeout=self._pace.timeout_s)
 
-    # -- what tests and the control endpoint ask for ------------------------------------------------------------------
+    # -- what tests and the control endpoint ask for ------------------------------------------------
 
     def hold(self) -> None:
         """Send nothing until ``release`` (``deliver`` still works)."""
@@ -117,16 +121,16 @@ class Webhooks:
         self.release()
         while (left := self.deliveries("pending")) and time.monotonic() < deadline:
             with self._wake:
-                queued = {key for _, key in self._queue} | self._sending
-                self._queue = [(0.0, key) for _, key in self._queue]
+                queued = {key for _, _, key in self._queue} | self._sending
+                self._queue = [(0.0, number, key) for _, number, key in sorted(self._queue)]
                 for delivery in left:
                     if delivery["id"] not in queued:
-                        heapq.heappush(self._queue, (0.0, delivery["id"]))
+                        self._push(0.0, delivery["id"])
                 self._wake.notify_all()
                 self._wake.wait(0.02)
         return len(left)
 
-    # -- planning -----------------------------------------------------------------------------------------------------
+    # -- planning -----------------------------------------------------------------------------------
 
     def _rows(self, status: str | None) -> list[Row]:
         rows = Tx(self._api.store).rows_anywhere("_delivery")
@@ -164,10 +168,13 @@ class Webhooks:
     def _enqueue(self, deliveries: list[Obj]) -> None:
         with self._wake:
             for delivery in deliveries:
-                heapq.heappush(self._queue, (delivery["due"], delivery["id"]))
+                self._push(delivery["due"], delivery["id"])
             self._wake.notify_all()
 
-    # -- sending ------------------------------------------------------------------------------------------------------
+    def _push(self, due: float, delivery_id: str) -> None:
+        heapq.heappush(self._queue, (due, next(self._numbers), delivery_id))
+
+    # -- sending ------------------------------------------------------------------------------------
 
     def _work(self) -> None:
         while (delivery_id := self._next()) is not None:
@@ -178,7 +185,7 @@ class Webhooks:
             while not self._stopping:
                 now = time.time()
                 if self._queue and not self._held and self._queue[0][0] <= now:
-                    _, delivery_id = heapq.heappop(self._queue)
+                    _, _, delivery_id = heapq.heappop(self._queue)
                     self._sending.add(delivery_id)
                     return delivery_id
                 waits = self._queue and not self._held
@@ -240,7 +247,7 @@ class Webhooks:
             return
         delivery["due"] = time.time() + self._pace.wait(delivery["attempts"])
         with self._wake:
-            heapq.heappush(self._queue, (delivery["due"], delivery["id"]))
+            self._push(delivery["due"], delivery["id"])
 
     def _prune(self) -> None:
         if len(self._finished) > KEPT:

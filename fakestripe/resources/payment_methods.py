@@ -166,8 +166,8 @@ def _reuse(method: Obj) -> StripeError:
         message = "The payment method you provided has already been attached to a customer."
     else:
         message = (
-            "This PaymentMethod was previously used without being attached to a Customer or was detached from a "
-            "Customer, and may not be used again."
+            "This PaymentMethod was previously used without being attached to a Customer or was detached "
+            "from a Customer, and may not be used again."
         )
     return invalid(message, code="payment_method_unexpected_state", param="payment_method")
 
