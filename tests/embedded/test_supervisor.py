@@ -51,6 +51,10 @@ async def until(probe: Callable[[], object]) -> None:
     await asyncio.to_thread(wait_until, probe, 15)
 
 
+async def until_started(folder: Path, name: str) -> None:
+    await until(lambda: pids(folder, name))
+
+
 def supervise(folder: Path, story: Callable[[Supervisor], Awaitable[None]]) -> str:
     """Tell the story to a supervisor, end it, and return what it wrote to the terminal."""
     output = io.StringIO()
@@ -117,7 +121,7 @@ def test_programs_end_by_stage_and_the_stubborn_are_killed(
     async def story(boss: Supervisor) -> None:
         for name, code, stage in (("database", ends, 0), ("station", ends, 2), ("stubborn", STUBBORN, 1)):
             boss.keep(Program(name, python(code), stage))
-            await until(lambda name=name: pids(tmp_path, name))
+            await until_started(tmp_path, name)
 
     told = supervise(tmp_path, story)
     ended = {
