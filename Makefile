@@ -70,7 +70,7 @@ fuzz: $(TOOLS)  ## long random runs of the property tests
 	@$(VENV)/python -m pytest -m fuzz $(ARGS)
 
 chaos: $(TOOLS)  ## fifteen minutes of charging with processes killed at random, then the books are verified
-	@$(VENV)/python -m benchmarks.chaos $(ARGS)
+	@$(VENV)/python -m tests.chaos $(ARGS)
 
 requirements: $(TOOLS)  ## pin requirements*.in anew
 	@$(PIP) pip-tools
