@@ -23,11 +23,10 @@ from tests.processes import free_port, start, wait_until
 SLEEPER = "import os, signal; print('pid', os.getpid(), flush=True); signal.pause()"
 STUBBORN = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); " + SLEEPER
 PARENT = """
-import os, signal, socket, subprocess, sys
+import os, signal, socket, sys
+print("pid", os.getpid(), flush=True)
 if os.fork() == 0:
     listener = socket.create_server(("127.0.0.1", int(sys.argv[1])))
-    signal.pause()
-print("pid", os.getpid(), flush=True)
 signal.pause()
 """
 
