@@ -13,7 +13,13 @@ from tests.fakestripe.builders import send
 
 @pytest.mark.parametrize(
     "header",
-    ["", "Bearer sk_test_abcdefghijklmnopqrstuvwx", "Bearer sk_live_" + "0" * 24, "Bearer sk_test_000", "Basic c2s6"],
+    [
+        "",
+        "Bearer sk_test_abcdefghijklmnopqrstuvwx",
+        "Bearer sk_live_" + "0" * 24,
+        "Bearer sk_test_000",
+        "Basic c2s6",
+    ],
 )
 def test_any_other_key_is_a_401_that_does_not_repeat_the_key(server: fakestripe.Server, header: str) -> None:
     reply = send(server, "GET", "/v1/customers", Authorization=header)

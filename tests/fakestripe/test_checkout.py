@@ -44,7 +44,11 @@ def test_a_guest_reserves_an_amount_and_is_sent_back(server: fakestripe.Server, 
     done = stripe.checkout.sessions.retrieve(session.id, {"expand": ["payment_intent", "line_items"]})
     intent: Any = done.payment_intent
     assert (done.status, done.payment_status, done.url) == ("complete", "unpaid", None)
-    assert (intent.status, intent.amount_capturable, intent.metadata["session"]) == ("requires_capture", 5000, "s-1")
+    assert (intent.status, intent.amount_capturable, intent.metadata["session"]) == (
+        "requires_capture",
+        5000,
+        "s-1",
+    )
     assert done.customer_details is not None
     assert done.customer_details.email == "guest@example.com"
     assert done.line_items is not None
@@ -53,7 +57,9 @@ def test_a_guest_reserves_an_amount_and_is_sent_back(server: fakestripe.Server, 
     assert stripe.checkout.sessions.retrieve(session.id).payment_status == "paid"
 
 
-def test_a_declined_visitor_may_try_again_on_the_same_intent(server: fakestripe.Server, stripe: Stripe) -> None:
+def test_a_declined_visitor_may_try_again_on_the_same_intent(
+    server: fakestripe.Server, stripe: Stripe
+) -> None:
     session = checkout(stripe)
     declined = visit(server, session.url, card=DECLINED, email="g@example.com")
     assert declined.headers["location"] == f"/c/pay/{session.id}"
@@ -67,7 +73,9 @@ def test_a_declined_visitor_may_try_again_on_the_same_intent(server: fakestripe.
 
 
 @pytest.mark.parametrize("card", [ALWAYS_ASKS, ASKS_ONCE])
-def test_a_challenge_stands_between_form_and_success(server: fakestripe.Server, stripe: Stripe, card: str) -> None:
+def test_a_challenge_stands_between_form_and_success(
+    server: fakestripe.Server, stripe: Stripe, card: str
+) -> None:
     session = checkout(stripe, **HOLD)
     sent = visit(server, session.url, card=card, email="g@example.com").headers["location"]
     assert sent.startswith("/3ds/pi_")
@@ -183,7 +191,9 @@ def test_amounts_below_the_minimum_are_refused(stripe: Stripe) -> None:
 
 def test_text_from_outside_is_escaped(server: fakestripe.Server, stripe: Stripe) -> None:
     line = {"currency": "eur", "unit_amount": 500, "product_data": {"name": "<script>alert(1)</script>"}}
-    session = checkout(stripe, line_items=[{"quantity": 2, "price_data": line}], customer_email='"><b>@example.com')
+    session = checkout(
+        stripe, line_items=[{"quantity": 2, "price_data": line}], customer_email='"><b>@example.com'
+    )
     page = visit(server, session.url).body.decode()
     assert "<script>" not in page
     assert "<b>@" not in page
@@ -197,12 +207,16 @@ def test_pages_carry_safe_headers(server: fakestripe.Server, stripe: Stripe) -> 
     assert headers["cache-control"] == "no-store"
 
 
-@pytest.mark.parametrize("path", ["/c/pay/cs_test_unknown", "/3ds/pi_unknown", "/setup/link_unknown", "/receipts/x"])
+@pytest.mark.parametrize(
+    "path", ["/c/pay/cs_test_unknown", "/3ds/pi_unknown", "/setup/link_unknown", "/receipts/x"]
+)
 def test_unknown_pages_are_404(server: fakestripe.Server, path: str) -> None:
     assert visit(server, path).status == 404
 
 
-def test_a_challenge_without_session_returns_with_the_outcome(server: fakestripe.Server, stripe: Stripe) -> None:
+def test_a_challenge_without_session_returns_with_the_outcome(
+    server: fakestripe.Server, stripe: Stripe
+) -> None:
     intent = stripe.payment_intents.create(
         {
             "amount": 500,
@@ -223,5 +237,9 @@ def test_sessions_are_listed_by_what_they_are_about(server: fakestripe.Server, s
     intent = str(stripe.checkout.sessions.retrieve(paid.id).payment_intent)
     assert [s.id for s in stripe.checkout.sessions.list({"payment_intent": intent}).data] == [paid.id]
     assert [s.id for s in stripe.checkout.sessions.list({"status": "open"}).data] == [other.id]
-    assert [s.id for s in stripe.checkout.sessions.list({"customer_details": {"email": "g@example.com"}}).data] == [paid.id]
-    assert [i.description for i in stripe.checkout.sessions.line_items.list(paid.id).data] == ["Charging, up to 50 €"]
+    assert [
+        s.id for s in stripe.checkout.sessions.list({"customer_details": {"email": "g@example.com"}}).data
+    ] == [paid.id]
+    assert [i.description for i in stripe.checkout.sessions.line_items.list(paid.id).data] == [
+        "Charging, up to 50 €"
+    ]

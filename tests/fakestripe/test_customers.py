@@ -13,7 +13,8 @@ def test_a_customer_is_created_changed_and_deleted(stripe: Stripe) -> None:
         {"email": "a@example.com", "name": "Ada", "metadata": {"driver": "7", "plan": "x"}}
     )
     changed = stripe.customers.update(
-        customer.id, {"business_name": "", "metadata": {"plan": "", "fleet": "9"}, "address": {"city": "Bonn"}}
+        customer.id,
+        {"business_name": "", "metadata": {"plan": "", "fleet": "9"}, "address": {"city": "Bonn"}},
     )
     assert (changed.name, changed.business_name) == ("Ada", None)
     assert changed.address is not None
@@ -50,7 +51,9 @@ def test_a_payment_method_is_attached_listed_and_detached_for_good(stripe: Strip
     method = stripe.payment_methods.attach("pm_card_mastercard", {"customer": customer.id})
     assert method.card is not None
     assert (method.card.brand, method.card.last4) == ("mastercard", "4444")
-    assert [m.id for m in stripe.payment_methods.list({"customer": customer.id, "type": "card"}).data] == [method.id]
+    assert [m.id for m in stripe.payment_methods.list({"customer": customer.id, "type": "card"}).data] == [
+        method.id
+    ]
     assert [m.id for m in stripe.customers.payment_methods.list(customer.id).data] == [method.id]
     stripe.customers.update(customer.id, {"invoice_settings": {"default_payment_method": method.id}})
     assert stripe.payment_methods.detach(method.id).customer is None
@@ -113,7 +116,9 @@ def test_a_card_number_makes_the_card_it_stands_for(stripe: Stripe) -> None:
         ("pm_card_visa_chargeDeclinedLostCard", "lost_card"),
     ],
 )
-def test_a_declining_card_is_declined_when_attached_already(stripe: Stripe, name: str, decline_code: str) -> None:
+def test_a_declining_card_is_declined_when_attached_already(
+    stripe: Stripe, name: str, decline_code: str
+) -> None:
     customer = stripe.customers.create()
     with pytest.raises(CardError) as caught:
         stripe.payment_methods.attach(name, {"customer": customer.id})

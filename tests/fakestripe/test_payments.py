@@ -37,13 +37,17 @@ def test_a_saved_card_pays_off_session(stripe: Stripe) -> None:
 
 def test_an_intent_is_built_up_step_by_step(stripe: Stripe) -> None:
     customer, method = saved_card(stripe)
-    intent = stripe.payment_intents.create({"amount": 500, "currency": "EUR", "payment_method_types": ["card"]})
+    intent = stripe.payment_intents.create(
+        {"amount": 500, "currency": "EUR", "payment_method_types": ["card"]}
+    )
     assert (intent.status, intent.currency) == ("requires_payment_method", "eur")
     with refused(400, code="payment_intent_unexpected_state") as error:
         stripe.payment_intents.confirm(intent.id)
     assert error.error is not None
     assert error.error.payment_intent.id == intent.id
-    intent = stripe.payment_intents.update(intent.id, {"amount": 700, "customer": customer, "payment_method": method})
+    intent = stripe.payment_intents.update(
+        intent.id, {"amount": 700, "customer": customer, "payment_method": method}
+    )
     assert (intent.status, intent.amount) == ("requires_confirmation", 700)
     assert stripe.payment_intents.confirm(intent.id).status == "succeeded"
     with refused(400, code="payment_intent_unexpected_state"):
@@ -57,7 +61,11 @@ def test_a_decline_tells_why_and_the_intent_can_be_tried_again(stripe: Stripe) -
     with pytest.raises(CardError) as caught:
         pay(stripe, payment_method="pm_card_chargeDeclinedInsufficientFunds")
     error: Any = caught.value.error
-    assert (caught.value.http_status, error.code, error.decline_code) == (402, "card_declined", "insufficient_funds")
+    assert (caught.value.http_status, error.code, error.decline_code) == (
+        402,
+        "card_declined",
+        "insufficient_funds",
+    )
     assert error.advice_code == "try_again_later"
     assert error.payment_intent.status == "requires_payment_method"
     assert error.payment_intent.last_payment_error.decline_code == "insufficient_funds"
@@ -76,10 +84,16 @@ def test_do_not_retry_declines_say_so(stripe: Stripe) -> None:
     assert (error.decline_code, error.advice_code) == ("stolen_card", "do_not_try_again")
 
 
-def test_authentication_required_off_session_ends_on_session(server: fakestripe.Server, stripe: Stripe) -> None:
+def test_authentication_required_off_session_ends_on_session(
+    server: fakestripe.Server, stripe: Stripe
+) -> None:
     customer = stripe.customers.create().id
     setup = stripe.setup_intents.create(
-        {"customer": customer, "payment_method": "pm_card_authenticationRequired", "payment_method_types": ["card"]}
+        {
+            "customer": customer,
+            "payment_method": "pm_card_authenticationRequired",
+            "payment_method_types": ["card"],
+        }
     )
     stripe.setup_intents.confirm(setup.id)
     server.control.challenge(setup.id)
@@ -103,7 +117,9 @@ def test_authentication_required_off_session_ends_on_session(server: fakestripe.
     assert charge.payment_method_details.card.three_d_secure.result == "authenticated"
 
 
-def test_a_card_that_asks_once_is_quiet_off_session_after_setup(server: fakestripe.Server, stripe: Stripe) -> None:
+def test_a_card_that_asks_once_is_quiet_off_session_after_setup(
+    server: fakestripe.Server, stripe: Stripe
+) -> None:
     customer = stripe.customers.create().id
     setup = stripe.setup_intents.create(
         {
@@ -201,9 +217,13 @@ def test_increments_need_to_be_asked_for_to_rise_and_end_after_ten(stripe: Strip
         stripe.payment_intents.increment_authorization(intent.id, {"amount": 9000})
 
 
-def test_a_declined_increment_leaves_the_hold_alone_but_counts(server: fakestripe.Server, stripe: Stripe) -> None:
+def test_a_declined_increment_leaves_the_hold_alone_but_counts(
+    server: fakestripe.Server, stripe: Stripe
+) -> None:
     intent = hold(stripe, 5000)
-    server.faults.decline("POST /v1/payment_intents/*/increment_authorization", "insufficient_funds", times=10)
+    server.faults.decline(
+        "POST /v1/payment_intents/*/increment_authorization", "insufficient_funds", times=10
+    )
     for _ in range(10):
         with pytest.raises(CardError, match="insufficient funds"):
             stripe.payment_intents.increment_authorization(intent.id, {"amount": 9000})
@@ -258,12 +278,16 @@ def test_a_hold_runs_out_after_seven_days(server: fakestripe.Server, stripe: Str
         (1001, "kwd", "parameter_invalid_integer"),
     ],
 )
-def test_amounts_stripe_would_not_charge_are_refused(stripe: Stripe, amount: int, currency: str, code: str) -> None:
+def test_amounts_stripe_would_not_charge_are_refused(
+    stripe: Stripe, amount: int, currency: str, code: str
+) -> None:
     with refused(400, code=code, param="amount"):
         pay(stripe, amount, currency)
 
 
-@pytest.mark.parametrize(("amount", "currency", "shown"), [(50, "jpy", "¥50"), (1230, "kwd", "1.230 KWD"), (50, "eur", "€0.50")])
+@pytest.mark.parametrize(
+    ("amount", "currency", "shown"), [(50, "jpy", "¥50"), (1230, "kwd", "1.230 KWD"), (50, "eur", "€0.50")]
+)
 def test_currencies_of_zero_two_and_three_decimals_stay_whole(
     stripe: Stripe, amount: int, currency: str, shown: str
 ) -> None:
@@ -324,6 +348,9 @@ def test_paying_can_save_the_card(stripe: Stripe) -> None:
 
 def test_a_client_secret_must_fit(stripe: Stripe) -> None:
     intent = pay(stripe)
-    assert stripe.payment_intents.retrieve(intent.id, {"client_secret": str(intent.client_secret)}).id == intent.id
+    assert (
+        stripe.payment_intents.retrieve(intent.id, {"client_secret": str(intent.client_secret)}).id
+        == intent.id
+    )
     with refused(400, param="client_secret"):
         stripe.payment_intents.retrieve(intent.id, {"client_secret": "pi_other_secret"})

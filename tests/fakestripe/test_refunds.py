@@ -17,7 +17,9 @@ def net(stripe: Stripe, source: str) -> int:
 
 def test_partial_refunds_add_up_to_the_charge_and_no_further(stripe: Stripe) -> None:
     intent = pay(stripe, 1000)
-    first = stripe.refunds.create({"payment_intent": intent.id, "amount": 300, "reason": "requested_by_customer"})
+    first = stripe.refunds.create(
+        {"payment_intent": intent.id, "amount": 300, "reason": "requested_by_customer"}
+    )
     assert (first.status, first.amount, first.reason) == ("succeeded", 300, "requested_by_customer")
     with refused(400, code="amount_too_large", param="amount") as error:
         stripe.refunds.create({"payment_intent": intent.id, "amount": 701})
@@ -153,9 +155,13 @@ def test_an_inquiry_takes_nothing(stripe: Stripe) -> None:
     assert stripe.refunds.create({"charge": dispute.charge, "amount": 100}).status == "succeeded"
 
 
-def test_any_charge_can_be_disputed_and_decided_from_outside(server: fakestripe.Server, stripe: Stripe) -> None:
+def test_any_charge_can_be_disputed_and_decided_from_outside(
+    server: fakestripe.Server, stripe: Stripe
+) -> None:
     charge = str(pay(stripe, 5000).latest_charge)
-    opened = control(server, "POST", "disputes", charge=charge, reason="product_not_received", amount=2000).json()
+    opened = control(
+        server, "POST", "disputes", charge=charge, reason="product_not_received", amount=2000
+    ).json()
     assert (opened["amount"], opened["status"]) == (2000, "needs_response")
     assert control(server, "POST", "disputes", charge=charge).status == 400
     with inbox(stripe) as box:

@@ -96,8 +96,10 @@ def test_every_event_carries_an_object_that_fits_its_class(state: dict[str, list
     for event in state["event"]:
         obj = event["data"]["object"]
         assert object_problems(CLASSES[obj["object"]], obj) == [], event["type"]
-        assert event["type"].startswith(obj["object"].split(".")[0].split("_")[0]) or "dispute" in event["type"] or (
-            event["type"] == "account.external_account.created" or "refund" in event["type"]
+        assert (
+            event["type"].startswith(obj["object"].split(".")[0].split("_")[0])
+            or "dispute" in event["type"]
+            or (event["type"] == "account.external_account.created" or "refund" in event["type"])
         ), event["type"]
 
 
