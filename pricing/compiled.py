@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pricing.amounts import ExactAmounts
@@ -84,7 +84,7 @@ class Compiled:
             for dimension in DIMENSIONS
             if (component := element.component(dimension)) is not None
         }
-        self.memo: dict[str, dict[Situation, Winners]] = {SESSION: {}, RESERVATION: {}, EXPIRED: {}}
+        self.memo: dict[str, dict[tuple[Any, ...], Winners]] = {SESSION: {}, RESERVATION: {}, EXPIRED: {}}
 
     def _find_thresholds(self) -> None:
         rules = [each.restrictions for each in self.tariff.elements]
@@ -93,7 +93,6 @@ class Compiled:
         self.idles = _thresholds(each.idle_s for each in rules)
         self.powers = _thresholds(each.power_w for each in rules)
         self.currents = _thresholds(each.current_a for each in rules)
-        self.by_evse_kind = any(each.evse_kind is not None for each in rules)
 
     def _tax_group(self, percent: Fraction | None) -> TaxGroup:
         rate = (percent or Fraction(0)) / 100
@@ -108,12 +107,12 @@ class Compiled:
         group = self.percents.index(component.tax_percent)
         return Rate(component, component.dimension, int(units), component.step_size, group, element)
 
-    def winners(self, scope: str, situation: Situation) -> Winners:
-        """The first matching element for each dimension, in the order of the tariff."""
+    def winners(self, scope: str, situation: tuple[Any, ...]) -> Winners:
+        """The first matching element for each dimension in the order of the tariff; see `Situation`."""
         memo = self.memo[scope]
         found = memo.get(situation)
         if found is None:
-            found = memo[situation] = self._decide(scope, situation)
+            found = memo[situation] = self._decide(scope, Situation(*situation))
         return found
 
     def _decide(self, scope: str, situation: Situation) -> Winners:
@@ -179,7 +178,7 @@ def _tax_order(percent: Fraction | None) -> Fraction:
 
 
 def _thresholds(bands: Iterable[Band]) -> list[Rational]:
-    return sorted({whole(limit) for band in bands for limit in band if limit is not None and limit > 0})
+    return sorted({whole(limit) for band in bands for limit in band if limit is not None})
 
 
 def _edge(limits: Sequence[Rational], count: int) -> Rational:

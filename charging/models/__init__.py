@@ -1,5 +1,6 @@
-"""Charging sessions, the facts they are made of, their priced results, and facts that don't fit."""
+"""Charging sessions, the facts they are made of, their priced results, facts that don't fit, commands."""
 
+from charging.models.command import StationCommand
 from charging.models.priced import PricedSession
 from charging.models.quarantine import ImportBatch, QuarantinedFact
 from charging.models.review import SessionReview
@@ -13,4 +14,5 @@ __all__ = [
     "Reading",
     "SessionReview",
     "SessionState",
+    "StationCommand",
 ]

@@ -1,0 +1,73 @@
+"""How states look: text, icon and colour together, so that none of them carries the meaning alone."""
+
+from dataclasses import dataclass
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+THEME_COOKIE = "theme"
+THEMES = ("light", "dark")
+
+
+@dataclass(frozen=True)
+class Look:
+    """A badge: its words, its icon in the sprite, its tone (`ok`, `busy`, `warn`, `bad` or none)."""
+
+    text: str | Promise
+    icon: str
+    tone: str = ""
+
+
+LOOKS: dict[str, Look] = {
+    # ports, OCPP StatusNotification
+    "available": Look(_("Free"), "check", "ok"),
+    "preparing": Look(_("Plugged in"), "plug", "busy"),
+    "charging": Look(_("Charging"), "bolt", "busy"),
+    "suspendedev": Look(_("Car is full"), "pause", "warn"),
+    "suspendedevse": Look(_("Paused"), "pause", "warn"),
+    "finishing": Look(_("Finishing"), "clock", "busy"),
+    "reserved": Look(_("Reserved"), "lock", "warn"),
+    "unavailable": Look(_("Closed"), "dash"),
+    "faulted": Look(_("Out of order"), "warn", "bad"),
+    "online": Look(_("Online"), "check", "ok"),
+    "offline": Look(_("Offline"), "cross", "bad"),
+    "unknown": Look(_("Not known"), "info"),
+    # money
+    "paid": Look(_("Paid"), "check", "ok"),
+    "held": Look(_("Held, not charged"), "lock", "busy"),
+    "pending": Look(_("On its way"), "clock", "busy"),
+    "confirm": Look(_("Confirm the payment"), "warn", "warn"),
+    "partly_paid": Look(_("Paid in part"), "warn", "warn"),
+    "carried": Look(_("With the next payment"), "clock"),
+    "on_account": Look(_("On the next invoice"), "file"),
+    "expired": Look(_("Not completed"), "cross"),
+    "failed": Look(_("Payment failed"), "warn", "bad"),
+    "refunded": Look(_("Refunded"), "back", ""),
+    "partly_refunded": Look(_("Partly refunded"), "back", ""),
+    "released": Look(_("Released"), "check", ""),
+    "due": Look(_("To be paid"), "clock", "warn"),
+    "free": Look(_("Free of charge"), "check", ""),
+    "elsewhere": Look(_("Settled elsewhere"), "out", ""),
+    "balanced": Look(_("Balanced"), "check", "ok"),
+    "unbalanced": Look(_("Does not balance"), "warn", "bad"),
+    # tags
+    "valid": Look(_("In use"), "check", "ok"),
+    "blocked": Look(_("Blocked"), "lock", "bad"),
+    # sessions
+    "idle": Look(_("Car is full"), "pause", "warn"),
+    "running": Look(_("Charging now"), "bolt", "busy"),
+    "completed": Look(_("Done"), "check", "ok"),
+    "pricing": Look(_("Being priced"), "clock", "busy"),
+    "review": Look(_("Being checked"), "info", "warn"),
+}
+
+
+def look_of(state: str) -> Look:
+    """The look of `state`; one we have no words for shows its own name, plainly."""
+    key = state.lower()
+    return LOOKS.get(key) or Look(state.replace("_", " ").capitalize(), "info")
+
+
+def theme_of(value: str) -> str:
+    """`value` if it names a theme, else empty: follow the system."""
+    return value if value in THEMES else ""
