@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
-        ('charging', '0001_initial'),
+        ('charging', '0002_station_command'),
         ('stations', '0001_initial'),
         ('tariffs', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
