@@ -172,6 +172,7 @@ def _new_payable(session: ChargingSession, charge: SessionCharge) -> Payment:
 FAILURES = {
     "no_driver": "Nobody is known to have charged here.",
     "no_card": "No card is saved.",
+    "below_minimum": "The amount is too small to be charged to a card.",
 }
 
 

@@ -51,8 +51,10 @@ def confirm_on_session(intent_id: str, method_id: str, return_url: str, key: str
     )
 
 
-def create_checkout(params: Obj, key: str) -> Obj:
-    return ask(lambda stripe: stripe.v1.checkout.sessions.create(_params(params), {"idempotency_key": key}))
+def create_checkout(params: Obj, key: str = "") -> Obj:
+    """`key` may be left out where a second session does no harm."""
+    options: Any = {"idempotency_key": key} if key else {}
+    return ask(lambda stripe: stripe.v1.checkout.sessions.create(_params(params), options))
 
 
 def retrieve_checkout(checkout_id: str) -> Obj:
