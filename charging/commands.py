@@ -54,7 +54,7 @@ def request(
 
 
 def claim(connected: Container[UUID], limit: int = 1000) -> list[StationCommand]:
-    """Take the pending commands of connected stations, oldest first: each is handed out once, to one gateway."""
+    """Take the pending commands of connected stations, oldest first; one gateway gets each, once."""
     pending = StationCommand.objects.filter(state=State.PENDING).order_by("created_at")
     wanted = [pk for pk, station in pending.values_list("id", "station_id")[:limit] if station in connected]
     if not wanted:

@@ -51,8 +51,8 @@ class Commander:
         connection = self.presence.by_station.get(command.station_id)
         try:
             await self._settle(command, connection)
-        except DatabaseError as error:
-            logger.error("the outcome of command %s is not kept: %s", command.pk, error)
+        except DatabaseError:
+            logger.exception("the outcome of command %s is not kept", command.pk)
 
     async def _settle(self, command: StationCommand, connection: Connection | None) -> None:
         if problem := invalid(command.action, command.payload):

@@ -15,10 +15,10 @@ from typing import Any
 from urllib.parse import unquote
 
 from picows import WSListener, WSUpgradeRequest, WSUpgradeResponse
+from picows.common import WSUpgradeResponseWithListener
 from picows.picows import WSAutoPingStrategy, WSProtocol  # type: ignore[attr-defined]  # as picows.api does
 
 from gateway.options import Options
-from picows.common import WSUpgradeResponseWithListener
 
 logger = logging.getLogger("gateway.websocket")
 logger.setLevel(logging.ERROR)

@@ -101,7 +101,7 @@ class Gateway:
             self._by_identity.note(pair, now)
             logger.warning("a log-in as %s from %s was refused", upgrade.identity, address)
             raise UNAUTHORIZED
-        if login.security_profile >= 2 and self._tls is None:  # noqa: PLR2004  profiles from 2 on need TLS
+        if login.security_profile >= 2 and self._tls is None:
             raise NotAdmitted(HTTPStatus.FORBIDDEN, "this station's security profile asks for TLS")
         return login
 

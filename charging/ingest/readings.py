@@ -55,7 +55,7 @@ def store(metered: Sequence[Metered]) -> list[Outcome]:
 
 
 def reading_id(session_id: UUID, at: datetime, sampled: str) -> UUID:
-    """A UUIDv7 of the reading's own time whose other bits follow from it, so that a repeat is the same row."""
+    """A UUIDv7 of the reading's time whose other bits follow from it: a repeat is the same row."""
     digest = hashlib.blake2b(session_id.bytes + at.isoformat().encode() + sampled.encode(), digest_size=10)
     bits = int.from_bytes(digest.digest(), "big") & ((1 << 74) - 1)
     milliseconds = max(int(at.timestamp() * 1000), 0)

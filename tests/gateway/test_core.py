@@ -12,6 +12,7 @@ from tests.gateway.conftest import Connect
 from tests.gateway.station import CallRefused
 
 pytestmark = pytest.mark.django_db(transaction=True)
+PROPERTY = "PropertyConstraintViolation"
 NOON = datetime(2026, 3, 2, 12, tzinfo=UTC)
 
 
@@ -64,7 +65,8 @@ def test_suspended_states_become_parked_and_withheld(station: Station, connect: 
     make_token(uid="TAG")
     charger = connect(station)
     number = charger.start("TAG", at=minutes(0))["transactionId"]
-    for minute, status in enumerate(["Charging", "SuspendedEV", "SuspendedEV", "SuspendedEVSE", "Charging"], 1):
+    told = ["Charging", "SuspendedEV", "SuspendedEV", "SuspendedEVSE", "Charging"]
+    for minute, status in enumerate(told, 1):
         charger.status(status, at=minutes(minute))
     charger.stop(number, 10, at=minutes(9))
     states = SessionState.objects.of(station.organisation_id).order_by("at").values_list("at", "state")
@@ -128,7 +130,10 @@ def test_a_stop_brings_its_transaction_data_along(station: Station, connect: Con
     number = charger.start("TAG", at=minutes(0))["transactionId"]
     values = [
         {"timestamp": minutes(5).isoformat(), "sampledValue": [{"value": "0.25", "unit": "kWh"}]},
-        {"timestamp": minutes(6).isoformat(), "sampledValue": [{"value": "0.30002999999999996", "unit": "kWh"}]},
+        {
+            "timestamp": minutes(6).isoformat(),
+            "sampledValue": [{"value": "0.30002999999999996", "unit": "kWh"}],
+        },
     ]
     charger.stop(number, 300, at=minutes(6), transactionData=values)
     assert sorted(Reading.objects.values_list("register_wh", flat=True)) == [250, 300]
@@ -164,13 +169,13 @@ def test_the_log_holds_both_sides_of_a_call_without_the_tag(station: Station, co
         ("Reset", {"type": "Hard"}, "NotSupported"),
         ("Authorize", {}, "ProtocolError"),
         ("Authorize", {"idTag": 5}, "TypeConstraintViolation"),
-        ("Authorize", {"idTag": "x" * 21}, "PropertyConstraintViolation"),
-        ("Authorize", {"idTag": "a\0b"}, "PropertyConstraintViolation"),
+        ("Authorize", {"idTag": "x" * 21}, PROPERTY),
+        ("Authorize", {"idTag": "a\0b"}, PROPERTY),
         ("MeterValues", {"connectorId": 1, "meterValue": []}, "OccurenceConstraintViolation"),
-        ("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Odd"}, "PropertyConstraintViolation"),
-        ("StartTransaction", {"connectorId": 1, "idTag": "T", "meterStart": 0, "timestamp": "never"}, "PropertyConstraintViolation"),
+        ("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Odd"}, PROPERTY),
+        ("StartTransaction", {"connectorId": 1, "idTag": "T", "meterStart": 0, "timestamp": "no"}, PROPERTY),
     ],
-)  # fmt: skip
+)
 def test_a_call_that_is_wrong_is_answered_with_the_error_that_says_so(
     station: Station, connect: Connect, action: str, payload: dict[str, object], code: str
 ) -> None:
