@@ -42,15 +42,13 @@ def test_lists_are_filtered_by_time(server: fakestripe.Server, stripe: Stripe) -
     old = stripe.customers.create()
     server.control.advance(1000)
     new = stripe.customers.create()
-    found = [
-        [c.id for c in stripe.customers.list({"created": created}).data]
-        for created in (
-            {"gt": old.created},
-            {"gte": old.created, "lt": new.created},
-            {"lte": old.created},
-            new.created,
-        )
-    ]
+    filters: Any = (
+        {"gt": old.created},
+        {"gte": old.created, "lt": new.created},
+        {"lte": old.created},
+        new.created,
+    )
+    found = [[c.id for c in stripe.customers.list({"created": created}).data] for created in filters]
     assert found == [[new.id], [old.id], [old.id], [new.id]]
 
 

@@ -42,14 +42,13 @@ def test_everything_survives_a_restart(tmp_path: Path) -> None:
 
 def test_pending_webhooks_survive_a_restart(tmp_path: Path) -> None:
     state = tmp_path / "stripe.json"
-    with fakestripe.serve(state) as server:
-        with inbox(client_of(server)) as box:
-            server.webhooks.hold()
-            pay(client_of(server))
-            server.stop()
-            with fakestripe.Server(state=state) as restarted:
-                assert restarted.webhooks.flush() == 0
-                assert "payment_intent.succeeded" in box.types()
+    with fakestripe.serve(state) as server, inbox(client_of(server)) as box:
+        server.webhooks.hold()
+        pay(client_of(server))
+        server.stop()
+        with fakestripe.Server(state=state) as restarted:
+            assert restarted.webhooks.flush() == 0
+            assert "payment_intent.succeeded" in box.types()
 
 
 class Payer(threading.Thread):
@@ -79,7 +78,7 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
             payers = [Payer(url) for _ in range(2)]
             for payer in payers:
                 payer.start()
-            wait_until(lambda payers=payers: all(len(payer.acknowledged) >= 5 for payer in payers))
+            _wait_for(payers)
             process.kill()
             for payer in payers:
                 payer.join()
@@ -89,6 +88,10 @@ def test_kill_9_loses_nothing_acknowledged(tmp_path: Path) -> None:
         assert acknowledged <= found.keys()
         assert all(found[intent] == "succeeded" for intent in acknowledged)
         assert process.stop() == 0
+
+
+def _wait_for(payers: list[Payer]) -> None:
+    wait_until(lambda: all(len(payer.acknowledged) >= 5 for payer in payers))
 
 
 def _url(process: processes.Running, restarts: int) -> str:
