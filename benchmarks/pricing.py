@@ -1,16 +1,17 @@
 """`python -m benchmarks.pricing`: how many sessions a second one core prices.
 
-The yardstick is `json.loads` of the CDR of (b) in the same run: machines differ, the ratio doesn't. Times are CPU
-time, the best of several rounds, with the timetable compiled and caches warm, as in a worker that has run a while.
-The naive way is the Fraction reference of the tests.
+The yardstick is `json.loads` of the CDR of (b) in the same run: machines differ, the ratio doesn't. Times are
+CPU time, the best of several rounds, with the timetable compiled and caches warm, as in a worker that has run a
+while. The naive way is the Fraction reference of the tests.
 """
 
 from __future__ import annotations
 
 import json
 import time
+from collections.abc import Iterable
 from datetime import datetime, timedelta
-from itertools import accumulate
+from itertools import accumulate, pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -60,27 +61,23 @@ def session_json() -> dict[str, Any]:
     }
 
 
-def cdr_json(periods: int) -> dict[str, Any]:
-    """The same session as a CDR of 180 periods, or of 4 for (d)."""
-    size = 180 // periods
+def cdr_json(edges: Iterable[int]) -> dict[str, Any]:
+    """The same session as a CDR whose periods meet at the edges, in minutes."""
     minutes = gains()
-    rows = []
-    for begin in range(0, 180, size):
-        end = min(begin + size, 150) if begin < 150 else 180
-        for low, high in ((begin, end), (end, begin + size)):
-            if low == high:
-                continue
-            kind = "TIME" if low < 150 else "PARKING_TIME"
-            seconds = (high - low) * 60
-            rows.append(
+    rows = [
+        {
+            "start_date_time": (START + timedelta(minutes=low)).strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "dimensions": [
+                {"type": "ENERGY", "volume": sum(minutes[low:high]) / 1000},
                 {
-                    "start_date_time": (START + timedelta(minutes=low)).strftime("%Y-%m-%dT%H:%M:%SZ"),
-                    "dimensions": [
-                        {"type": "ENERGY", "volume": sum(minutes[low:high]) / 1000},
-                        {"type": kind, "volume": round(seconds / 3600, 4), "x_seconds": seconds},
-                    ],
-                }
-            )
+                    "type": "TIME" if low < 150 else "PARKING_TIME",
+                    "volume": round((high - low) / 60, 4),
+                    "x_seconds": (high - low) * 60,
+                },
+            ],
+        }
+        for low, high in pairwise(edges)
+    ]
     return {
         "currency": "EUR",
         "start_date_time": "2024-01-10T15:30:00Z",
@@ -126,8 +123,8 @@ def re_rate(tariff: pricing.Tariff) -> tuple[float, float, int]:
 
 def main() -> None:
     tariff, zone = pricing.Tariff.from_json(TARIFF), ZoneInfo(ZONE)
-    raw, long, short = session_json(), cdr_json(180), cdr_json(4)
-    text = json.dumps(long, indent=2).encode()
+    raw, long, short = session_json(), cdr_json(range(181)), cdr_json((0, 45, 90, 150, 180))
+    text = json.dumps(long, indent=1).encode()
     session, few = pricing.Session.from_json(raw), pricing.Session.from_cdr(short)
     yard = best_cpu_s(lambda: json.loads(text), times=200)
 
