@@ -1,8 +1,8 @@
 """`python -m benchmarks.pricing`: how many sessions a second one core prices.
 
 The yardstick is `json.loads` of the CDR of (b) in the same run: machines differ, the ratio doesn't. Times are
-CPU time, the best of several rounds, with the timetable compiled and caches warm, as in a worker that has run a
-while. The naive way is the Fraction reference of the tests.
+CPU time, the best of several rounds, with the timetable compiled and caches warm, as in a worker that has run
+a while. The naive way is the Fraction reference of the tests.
 """
 
 from __future__ import annotations

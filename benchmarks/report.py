@@ -13,7 +13,7 @@ FOLDER = Path(".run/bench")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value. ratio_to_limit: to what the machine could do at best (or the run's yardstick);
+    """One measured value. ratio_to_limit: to the best the machine could do (or the run's yardstick);
     ratio_to_naive: to the simple way of doing the same. bar: the words of what was asked, None without one."""
 
     name: str
