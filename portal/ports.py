@@ -30,7 +30,9 @@ class Port:
         return f"{self.connector.evse.station} · {self.connector.evse.number}"
 
 
-def ports_of(organisation: Organisation, *, station: Station | None = None, site_id: UUID | None = None) -> list[Port]:
+def ports_of(
+    organisation: Organisation, *, station: Station | None = None, site_id: UUID | None = None
+) -> list[Port]:
     """All ports of an organisation (of one station or site), in three queries however many there are."""
     connectors = (
         Connector.objects.of(organisation)
