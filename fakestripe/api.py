@@ -17,6 +17,7 @@ from fakestripe.faults import Fault, Faults
 from fakestripe.form import decode
 from fakestripe.idempotency import Claim, InFlight, claim_of, keep, recall
 from fakestripe.ids import new_id
+from fakestripe.resources.accounts import PLATFORM
 from fakestripe.schema import params as schema
 from fakestripe.schema import responses, routes
 from fakestripe.store import Row, Store, Tx
@@ -66,7 +67,7 @@ class Api:
         self._timers = [(row.obj["due"], key) for key, row in store.kinds.get("_timer", {}).items()]
         heapq.heapify(self._timers)
 
-    # -- one request ---------------------------------------------------------------------------------------------
+    # -- one request --------------------------------------------------------------------------------
 
     def handle(self, request: Request) -> Answer:
         """Answer a request to ``/v1/...``."""
@@ -111,12 +112,15 @@ class Api:
         self, account: str | None, ids: list[str], params: Params, request_id: str, key: str | None
     ) -> Call:
         self.run_timers()
+        if account == PLATFORM:
+            account = None
         tx = Tx(self.store, account)
         owner = tx.find(account) if account is not None else None
         if account is not None and (owner is None or owner.kind != "account"):
             raise StripeError(
                 403,
-                f"The provided key does not have access to account '{account}' (or that account does not exist).",
+                f"The provided key does not have access to account '{account}' (or that account does not "
+                "exist).",
                 code="account_invalid",
             )
         return Call(tx, self.clock.now(), self.base_url, API_VERSION, ids, params, request_id, key)
@@ -155,7 +159,11 @@ class Api:
                 )
         return Answer(200, render(shown))
 
-    # -- shared with pages, control and the webhook sender -----------------------------------------------------------
+    def busy_keys(self) -> int:
+        """How many idempotency keys have a request running."""
+        return len(self._in_flight)
+
+    # -- shared with pages, control and the webhook sender ------------------------------------------
 
     def commit(self, tx: Tx) -> None:
         """Commit with the deliveries its events call for, and remember its timers."""
@@ -215,8 +223,8 @@ def authenticate(header: str) -> None:
     if not key:
         raise StripeError(
             401,
-            "You did not provide an API key. You need to provide your API key in the Authorization header, using "
-            "Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
+            "You did not provide an API key. You need to provide your API key in the Authorization header, "
+            "using Bearer auth (e.g. 'Authorization: Bearer YOUR_SECRET_KEY').",
         )
     if not ZERO_KEY.fullmatch(key):
         shown = f"{key[:8]}***" if len(key) > 12 else "***"
@@ -238,8 +246,8 @@ def _route(request: Request) -> tuple[routes.Route, list[str]]:
     if found is None:
         raise StripeError(
             404,
-            f"Unrecognized request URL ({request.method}: {request.path}). Please see https://stripe.com/docs or we "
-            "can help at https://support.stripe.com/.",
+            f"Unrecognized request URL ({request.method}: {request.path}). Please see "
+            "https://stripe.com/docs or we can help at https://support.stripe.com/.",
         )
     return found
 

@@ -116,7 +116,7 @@ def endpoint(route: str, *honours: str) -> Callable[[Handler], Handler]:
 
 
 def timer(action: str) -> Callable[[Callable[[Call, str], None]], Callable[[Call, str], None]]:
-    """Register what ``Call.later`` does when time has come; it must be a no-op if things changed meanwhile."""
+    """Register what ``Call.later`` does in time; it must be a no-op if things changed meanwhile."""
 
     def register(handler: Callable[[Call, str], None]) -> Callable[[Call, str], None]:
         TIMERS[action] = handler

@@ -1,4 +1,4 @@
-"""Stripe's test cards: https://docs.stripe.com/testing. What each does, by number and by ``pm_card_*`` name."""
+"""Stripe's test cards, by number and by ``pm_card_*`` name: https://docs.stripe.com/testing"""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from fakestripe.call import Decline
 class Card:
     """A test card.
 
-    ``auth`` says when the issuer asks for authentication: ``never``; ``always``; ``on_session`` (a card that counts
-    as set up already: only while the customer is there); ``until_setup`` (off session only until it was set up).
+    ``auth`` says when the issuer asks for authentication: ``never``; ``always``; ``on_session`` (a card that
+    counts as set up already: only while the customer is there); ``until_setup`` (off session only until it
+    was set up).
     """
 
     number: str
@@ -70,7 +71,9 @@ FORCED = {
     for decline in (
         GENERIC, INSUFFICIENT, FRAUDULENT, EXPIRED, WRONG_CVC, PROCESSING, AUTHENTICATION,
         _declined("lost_card"), _declined("stolen_card"), _declined("do_not_honor"), _declined("pickup_card"),
-        _declined("card_velocity_exceeded", "Your card was declined for making repeated attempts too frequently."),
+        _declined(
+            "card_velocity_exceeded", "Your card was declined for making repeated attempts too frequently."
+        ),
     )
 }  # fmt: skip
 

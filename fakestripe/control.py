@@ -12,7 +12,7 @@ from fakestripe.call import Call
 from fakestripe.delivery_rules import Rule
 from fakestripe.errors import StripeError, missing_object
 from fakestripe.faults import Fault
-from fakestripe.resources import completion, disputes, payouts, refunds
+from fakestripe.resources import capabilities, completion, disputes, payouts, refunds
 from fakestripe.types import Obj
 from fakestripe.webhooks import Webhooks
 
@@ -27,12 +27,12 @@ class Control:
         self._actions: dict[str, Action] = {
             "GET faults": lambda data, ids: {"faults": api.faults.list()},
             "POST faults": lambda data, ids: api.faults.add(Fault(**data)).shown(),
-            "DELETE faults": lambda data, ids: _done(api.faults.clear()),
+            "DELETE faults": lambda data, ids: _do(api.faults.clear),
             "GET webhooks/rules": lambda data, ids: {"rules": webhooks.rules.list()},
             "POST webhooks/rules": lambda data, ids: webhooks.rules.add(Rule(**data)).shown(),
-            "DELETE webhooks/rules": lambda data, ids: _done(webhooks.rules.clear()),
-            "POST webhooks/hold": lambda data, ids: _done(webhooks.hold()),
-            "POST webhooks/release": lambda data, ids: _done(webhooks.release()),
+            "DELETE webhooks/rules": lambda data, ids: _do(webhooks.rules.clear),
+            "POST webhooks/hold": lambda data, ids: _do(webhooks.hold),
+            "POST webhooks/release": lambda data, ids: _do(webhooks.release),
             "POST webhooks/flush": lambda data, ids: {"left": webhooks.flush(**data)},
             "GET webhooks/deliveries": lambda data, ids: {"deliveries": webhooks.deliveries(**data)},
             "POST webhooks/deliveries/*": lambda data, ids: {"status": webhooks.deliver(ids[0])},
@@ -44,10 +44,11 @@ class Control:
             "POST challenges/*": lambda data, ids: self.challenge(ids[0], **data),
             "POST checkout/*": lambda data, ids: self.pay(ids[0], **data),
             "POST refunds/*/fail": lambda data, ids: self.fail_refund(ids[0]),
+            "POST accounts/*/onboard": lambda data, ids: self.onboard(ids[0]),
             "POST payouts/*": lambda data, ids: self.finish_payout(ids[0], **data),
         }
 
-    # -- verbs --------------------------------------------------------------------------------------------------------
+    # -- verbs --------------------------------------------------------------------------------------
 
     def advance(self, seconds: float) -> int:
         """Move the clock forward and do what comes due; returns the new time."""
@@ -91,13 +92,17 @@ class Control:
         """Let a payout arrive, or fail."""
         return self._inside_of(payout, lambda call: payouts.finish(call, payout, paid=paid))
 
+    def onboard(self, account: str) -> Obj:
+        """Fill in the onboarding of a connected account."""
+        return self._inside_of(account, lambda call: capabilities.onboard(call, account))
+
     def _inside_of(self, object_id: str, work: Callable[[Call], Obj]) -> Obj:
         row = self._api.store.rows.get(object_id)
         if row is None:
             raise missing_object("object", object_id)
         return self._api.inside(work, row.account)
 
-    # -- HTTP ---------------------------------------------------------------------------------------------------------
+    # -- HTTP ---------------------------------------------------------------------------------------
 
     def handle(self, request: Request) -> Answer:
         """Answer a request to ``/_control/...``."""
@@ -131,5 +136,6 @@ def _data(request: Request) -> Obj:
     return data
 
 
-def _done(_: None) -> Obj:
+def _do(verb: Callable[[], None]) -> Obj:
+    verb()
     return {"done": True}

@@ -14,8 +14,8 @@ KINDS = ("drop", "delay", "duplicate", "reorder")
 
 @dataclass(slots=True)
 class Rule:
-    """One rule: ``drop`` the delivery, ``delay`` it by ``seconds``, ``duplicate`` it ``copies`` times more, or
-    ``reorder`` (a random delay of up to ``seconds``). ``match`` is an event type, ``charge.*`` or ``*``.
+    """One rule: ``drop`` the delivery, ``delay`` it by ``seconds``, ``duplicate`` it ``copies`` times more,
+    or ``reorder`` (a random delay of up to ``seconds``). ``match``: an event type, ``charge.*`` or ``*``.
     """
 
     kind: str

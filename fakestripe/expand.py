@@ -25,7 +25,7 @@ def includable(kind: str, name: str) -> Callable[[Callable[[Call, Obj], Any]], C
 
 
 def view(kind: str) -> Callable[[Callable[[Call, Obj], None]], Callable[[Call, Obj], None]]:
-    """Register what the clock changes in an object without anybody writing it (a balance transaction's status)."""
+    """Register what the clock changes in an object without anybody writing it (a transaction's status)."""
 
     def register(change: Callable[[Call, Obj], None]) -> Callable[[Call, Obj], None]:
         VIEWS[kind] = change

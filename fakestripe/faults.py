@@ -19,10 +19,11 @@ WHENS = ("before", "after")
 class Fault:
     """One rule.
 
-    ``kind``: ``timeout`` (no answer for ``seconds``, then the connection ends), ``reset`` (connection reset), ``error``
-    (HTTP 500), ``rate_limit`` (429, always before the effect), ``decline`` (the card is declined with ``decline_code``).
-    ``when``: ``before`` the effect, or ``after`` it. ``match``: ``"POST /v1/payment_intents/*/capture"`` with ``*``.
-    ``times``: how often it strikes (None: for ever); ``probability`` with ``seed``: how likely it strikes each time.
+    ``kind``: ``timeout`` (no answer for ``seconds``, then the connection ends), ``reset`` (of a connection),
+    ``error`` (HTTP 500), ``rate_limit`` (429, always before the effect), ``decline`` (of the card, with
+    ``decline_code``). ``when``: ``before`` the effect or ``after`` it. ``match``: method and path with ``*``,
+    e.g. ``POST /v1/payment_intents/*/capture``. ``times``: how often it strikes (None: for ever);
+    ``probability`` with ``seed``: how likely it strikes each time.
     """
 
     kind: str

@@ -13,10 +13,9 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from fakestripe.errors import StripeError
-from fakestripe.store import Tx
+from fakestripe.store import ANSWERS_KEPT_S, Tx
 from fakestripe.types import Obj
 
-LIFETIME_S = 24 * 3600
 MAX_LENGTH = 255
 
 
@@ -35,6 +34,9 @@ class InFlight:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._keys: set[str] = set()
+
+    def __len__(self) -> int:
+        return len(self._keys)
 
     @contextmanager
     def holding(self, claim: Claim | None) -> Iterator[None]:
@@ -67,13 +69,13 @@ def claim_of(key: str | None, account: str | None, method: str, path: str, param
 def recall(tx: Tx, claim: Claim, now: int) -> Obj | None:
     """The kept answer of an earlier request with this key; 400 when that request was another one."""
     row = tx.find(claim.row_id)
-    if row is None or row.obj["created"] + LIFETIME_S < now:
+    if row is None or row.obj["created"] + ANSWERS_KEPT_S < now:
         return None
     if row.obj["fingerprint"] != claim.fingerprint:
         raise StripeError(
             400,
-            "Keys for idempotent requests can only be used with the same parameters they were first used with. Try "
-            f"using a key other than '{claim.key}' if you meant to execute a different request.",
+            "Keys for idempotent requests can only be used with the same parameters they were first used "
+            f"with. Try using a key other than '{claim.key}' if you meant to execute a different request.",
             type_="idempotency_error",
         )
     return row.obj
@@ -88,8 +90,8 @@ def keep(tx: Tx, claim: Claim, now: int, answer: Obj) -> None:
 def _in_use(key: str) -> StripeError:
     return StripeError(
         409,
-        f"There is currently another in-progress request using this Idempotent Key '{key}'. (That probably means you "
-        "submitted twice, and the other request is still going through.) Try again later.",
+        f"There is currently another in-progress request using this Idempotent Key '{key}'. (That probably "
+        "means you submitted twice, and the other request is still going through.) Try again later.",
         type_="idempotency_error",
         code="idempotency_key_in_use",
     )

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 import string
 
-ALPHABET = string.ascii_letters + string.digits
+ALPHABET = (string.ascii_letters + string.digits).encode()
+TABLE = bytes(ALPHABET[value % len(ALPHABET)] for value in range(256))
 
 
 def new_id(prefix: str, length: int = 24) -> str:
@@ -15,4 +16,4 @@ def new_id(prefix: str, length: int = 24) -> str:
 
 def token(length: int = 24) -> str:
     """Random letters and digits."""
-    return "".join(secrets.choice(ALPHABET) for _ in range(length))
+    return os.urandom(length).translate(TABLE).decode()

@@ -1,9 +1,9 @@
 """The state file: an append-only journal that survives a kill at any moment.
 
-One line per committed request, ``crc32 json``. A line is handed to the kernel before the answer leaves, so what was
-acknowledged is there after ``kill -9`` (a power cut may lose the last lines: this is a test double). A torn last
-line is a request nobody got an answer to, and is dropped; damage anywhere else is refused. At start the file is
-rewritten without history, next to the old one, and moved over it.
+One line per committed request, ``crc32 json``. A line is handed to the kernel before the answer leaves, so
+what was acknowledged is there after ``kill -9`` (a power cut may lose the last lines: this is a test double).
+A torn last line is a request nobody got an answer to, and is dropped; damage anywhere else is refused. At
+start, and when history outgrows what is true now, the file is rewritten beside the old one and moved over it.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from typing import IO
 from fakestripe.types import Obj
 
 HEADER = {"format": "fakestripe journal", "version": 1}
+LEAST_REWRITE = 32_000_000
 
 
 class JournalError(Exception):
@@ -50,6 +51,7 @@ class Journal:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = _locked(path)
         self._file: IO[bytes] | None = None
+        self._rewritten = self._size = 0
 
     def read(self) -> Iterator[Obj]:
         """The entries so far, oldest first."""
@@ -82,12 +84,19 @@ class Journal:
         if self._file is not None:
             self._file.close()
         self._file = self.path.open("ab", buffering=0)
+        self._rewritten = self._size = self._file.tell()
+
+    @property
+    def outgrown(self) -> bool:
+        """Whether most of the file is history, so that a rewrite is worth it."""
+        return self._size > max(LEAST_REWRITE, 4 * self._rewritten)
 
     def append(self, entry: Obj) -> None:
         """Hand one entry to the kernel; when this returns, a kill of this process can't lose it."""
         if self._file is None:
             raise JournalError("the journal is read before it is written")
         view = memoryview(encode(entry))
+        self._size += len(view)
         while view:
             view = view[self._file.write(view) :]
 

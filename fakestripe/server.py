@@ -19,13 +19,14 @@ from fakestripe.webhooks import Pace, Webhooks
 
 TICK_S = 0.25
 ZERO_KEY = "sk_test_" + "0" * 24
+PACE = Pace()
 TEST_PACE = Pace(base_s=0.05, cap_s=0.5, attempts=40, timeout_s=5.0)
 
 
 class Server:
     """A running local Stripe.
 
-    ``url`` is the base address for ``StripeClient(base_addresses={"api": url})``; ``key`` the one key it takes.
+    ``url`` is for ``StripeClient(base_addresses={"api": url})``; ``key`` is the one key it takes.
     ``faults``, ``webhooks``, ``clock`` and ``control`` are for tests.
     """
 
@@ -38,7 +39,7 @@ class Server:
         port: int = 0,
         state: Path | str | None = None,
         speed: float = 1.0,
-        pace: Pace = Pace(),
+        pace: Pace = PACE,
         check_responses: bool = True,
     ) -> None:
         self.store = Store(Path(state) if state is not None else None)

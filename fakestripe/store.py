@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ from fakestripe.journal import Journal
 from fakestripe.types import Obj, clone
 
 BATCH = 500
+ANSWERS_KEPT_S = 24 * 3600
+"""How long the answers of idempotency keys are kept."""
 
 
 @dataclass(slots=True)
@@ -41,7 +44,14 @@ class Store:
         if self._journal is not None:
             for entry in self._journal.read():
                 self._apply(entry)
-            self._journal.rewrite(self._snapshot())
+            self._rewrite(self._journal)
+
+    def _rewrite(self, journal: Journal) -> None:
+        oldest = time.time() + self.clock_offset - ANSWERS_KEPT_S
+        for object_id, row in list(self.kinds.get("_idempotency", {}).items()):
+            if row.obj["created"] < oldest:
+                self._drop(object_id)
+        journal.rewrite(self._snapshot())
 
     def _apply(self, entry: Obj) -> None:
         for object_id, packed in entry.get("rows", {}).items():
@@ -79,6 +89,8 @@ class Store:
                 self._drop(object_id)
             else:
                 self._put(object_id, row)
+        if self._journal is not None and self._journal.outgrown:
+            self._rewrite(self._journal)
 
     def set_clock_offset(self, seconds: float) -> None:
         """Remember how far the clock was moved."""
@@ -99,6 +111,12 @@ class Tx:
         self.store = store
         self.account = account
         self.changes: dict[str, Row | None] = {}
+
+    def of(self, account: str | None) -> Tx:
+        """The same transaction seen from another account."""
+        other = Tx(self.store, account)
+        other.changes = self.changes
+        return other
 
     def find(self, object_id: str) -> Row | None:
         """The row of an id in any account, not to be changed."""

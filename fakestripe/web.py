@@ -15,9 +15,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from fakestripe.addresses import is_loopback
 from fakestripe.api import Answer, Request
 from fakestripe.faults import Fault
-from fakestripe.resources.webhook_endpoints import is_loopback
 
 if TYPE_CHECKING:
     from fakestripe.server import Server
@@ -84,14 +84,14 @@ class Handler(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         self._serve()
 
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002 -- the base class's name
+    def log_message(self, format: str, *args: Any) -> None:
         """No access log: the tests and the demo have better ones."""
 
     def _serve(self) -> None:
-        length = int(self.headers.get("content-length") or 0)
-        if length > MAX_BODY:
+        length = self._length()
+        if not 0 <= length <= MAX_BODY:
             self.close_connection = True
-            self._reply(_plain(413, f"The body has {length} bytes; {MAX_BODY} are allowed."))
+            self._reply(_plain(413, f"Content-Length: say how long the body is, at most {MAX_BODY} bytes."))
             return
         body = self.rfile.read(length).decode("utf-8", "replace")
         host = urlsplit(f"//{self.headers.get('host', '127.0.0.1')}").hostname or ""
@@ -105,6 +105,11 @@ class Handler(BaseHTTPRequestHandler):
             self._break(answer.fault)
         else:
             self._reply(answer)
+
+    def _length(self) -> int:
+        told = self.headers.get("content-length", "0")
+        chunked = "transfer-encoding" in self.headers
+        return int(told) if told.isdigit() and len(told) < 12 and not chunked else -1
 
     def _answer(self, request: Request) -> Answer:
         try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import heapq
 import hmac
 import http.client
+import itertools
 import threading
 import time
 from dataclasses import dataclass
@@ -46,16 +47,19 @@ class Webhooks:
     """The queue of deliveries and the threads that send them."""
 
     def __init__(self, api: Api, pace: Pace, workers: int = 2) -> None:
-        self.rules = Rules()
         self._api, self._pace = api, pace
+        self.rules = Rules()
         self._wake = threading.Condition()
-        self._queue: list[tuple[float, str]] = []
+        self._queue: list[tuple[float, int, str]] = []  # due, a number that keeps equals in order, delivery
+        self._numbers = itertools.count()
         self._sending: set[str] = set()
         self._held = self._stopping = False
-        self._finished: list[str] = []
+        self._finished = [
+            row.obj["id"] for row in reversed(self._rows(None)) if row.obj["status"] != "pending"
+        ]
         api.plan_deliveries = self._plan
         api.on_deliveries = self._enqueue
-        self._enqueue([row.obj for row in self._rows("pending")])
+        self._enqueue([row.obj for row in reversed(self._rows("pending"))])
         self._threads = [threading.Thread(target=self._work, daemon=True) for _ in range(workers)]
 
     def start(self) -> None:
@@ -71,7 +75,7 @@ class Webhooks:
         for thread in self._threads:
             thread.join(timeout=self._pace.timeout_s)
 
-    # -- what tests and the control endpoint ask for ------------------------------------------------------------------
+    # -- what tests and the control endpoint ask for ------------------------------------------------
 
     def hold(self) -> None:
         """Send nothing until ``release`` (``deliver`` still works)."""
@@ -109,7 +113,7 @@ class Webhooks:
         """Send one delivery now, whatever its state; returns the endpoint's HTTP status (0: no answer)."""
         with self._wake:
             self._sending.add(delivery_id)
-        return self._send(delivery_id)
+        return self._send(delivery_id, whatever=True)
 
     def flush(self, timeout_s: float = 10.0) -> int:
         """Try all pending deliveries until they got through or time is up; returns how many are left."""
@@ -117,16 +121,16 @@ class Webhooks:
         self.release()
         while (left := self.deliveries("pending")) and time.monotonic() < deadline:
             with self._wake:
-                queued = {key for _, key in self._queue} | self._sending
-                self._queue = [(0.0, key) for _, key in self._queue]
+                queued = {key for _, _, key in self._queue} | self._sending
+                self._queue = [(0.0, number, key) for _, number, key in sorted(self._queue)]
                 for delivery in left:
                     if delivery["id"] not in queued:
-                        heapq.heappush(self._queue, (0.0, delivery["id"]))
+                        self._push(0.0, delivery["id"])
                 self._wake.notify_all()
                 self._wake.wait(0.02)
         return len(left)
 
-    # -- planning -----------------------------------------------------------------------------------------------------
+    # -- planning -----------------------------------------------------------------------------------
 
     def _rows(self, status: str | None) -> list[Row]:
         rows = Tx(self._api.store).rows_anywhere("_delivery")
@@ -164,10 +168,13 @@ class Webhooks:
     def _enqueue(self, deliveries: list[Obj]) -> None:
         with self._wake:
             for delivery in deliveries:
-                heapq.heappush(self._queue, (delivery["due"], delivery["id"]))
+                self._push(delivery["due"], delivery["id"])
             self._wake.notify_all()
 
-    # -- sending ------------------------------------------------------------------------------------------------------
+    def _push(self, due: float, delivery_id: str) -> None:
+        heapq.heappush(self._queue, (due, next(self._numbers), delivery_id))
+
+    # -- sending ------------------------------------------------------------------------------------
 
     def _work(self) -> None:
         while (delivery_id := self._next()) is not None:
@@ -178,17 +185,17 @@ class Webhooks:
             while not self._stopping:
                 now = time.time()
                 if self._queue and not self._held and self._queue[0][0] <= now:
-                    _, delivery_id = heapq.heappop(self._queue)
+                    _, _, delivery_id = heapq.heappop(self._queue)
                     self._sending.add(delivery_id)
                     return delivery_id
                 waits = self._queue and not self._held
                 self._wake.wait(max(0.001, self._queue[0][0] - now) if waits else None)
             return None
 
-    def _send(self, delivery_id: str) -> int:
+    def _send(self, delivery_id: str, *, whatever: bool = False) -> int:
         status = 0
         try:
-            parcel = self._parcel(delivery_id)
+            parcel = self._parcel(delivery_id, whatever=whatever)
             if parcel is not None:
                 status = _post(*parcel, self._pace.timeout_s)
                 self._note(delivery_id, status)
@@ -198,7 +205,7 @@ class Webhooks:
                 self._wake.notify_all()
         return status
 
-    def _parcel(self, delivery_id: str) -> tuple[str, bytes, str] | None:
+    def _parcel(self, delivery_id: str, *, whatever: bool) -> tuple[str, bytes, str] | None:
         api = self._api
         with api.lock:
             delivery = api.store.rows.get(delivery_id)
@@ -207,6 +214,8 @@ class Webhooks:
             if not delivery or not webhook or not event:
                 self._forget(delivery_id)
                 return None
+            if delivery.obj["status"] != "pending" and not whatever:
+                return None  # sent by hand meanwhile
             call = Call(Tx(api.store, event.account), api.clock.now(), api.base_url, event.obj["api_version"])
             payload = render(present(call, event.obj))
             return webhook.obj["url"], payload, webhook.private["secret"]
@@ -240,7 +249,7 @@ class Webhooks:
             return
         delivery["due"] = time.time() + self._pace.wait(delivery["attempts"])
         with self._wake:
-            heapq.heappush(self._queue, (delivery["due"], delivery["id"]))
+            self._push(delivery["due"], delivery["id"])
 
     def _prune(self) -> None:
         if len(self._finished) > KEPT:

@@ -6,6 +6,7 @@
 from pricing.amounts import Amounts, ExactAmounts
 from pricing.engine import price
 from pricing.errors import PricingError
+from pricing.lint import Finding, lint
 from pricing.planned import planned, quote
 from pricing.result import Line, PricedSession, TaxTotal, Unpriced
 from pricing.rounding import FLOOR, HALF_UP, POLICIES, Policy
@@ -18,6 +19,7 @@ __all__ = [
     "POLICIES",
     "Amounts",
     "ExactAmounts",
+    "Finding",
     "Line",
     "Policy",
     "PricedSession",
@@ -27,6 +29,7 @@ __all__ = [
     "Tariff",
     "TaxTotal",
     "Unpriced",
+    "lint",
     "planned",
     "price",
     "quote",

@@ -44,8 +44,8 @@ def read(obj: Any, at: str) -> tuple[datetime, datetime, Track]:
             length=length,
             times=times,
             energy=energy,
-            phases=tuple(_phase(period, f"{at}.charging_periods[{i}]") for i, period in enumerate(periods)),
-            bounds=tuple(_bounds(period) for period in periods),
+            phases=_phases(periods, f"{at}.charging_periods"),
+            bounds=[_bounds(period) for period in periods],
             slope_is_power=False,
             evse_kind=_evse_kind(raw.get("cdr_location")),
         ),
@@ -110,6 +110,16 @@ def _registers(periods: Sequence[Period], length: Rational) -> tuple[list[Ration
     return times, energy
 
 
+def _phases(periods: Sequence[Period], at: str) -> list[Phase]:
+    """One phase for each stretch of periods of one kind."""
+    phases: list[Phase] = []
+    for i, period in enumerate(periods):
+        phase = _phase(period, f"{at}[{i}]")
+        if not phases or phase[1:] != phases[-1][1:]:
+            phases.append(phase)
+    return phases
+
+
 def _phase(period: Period, at: str) -> Phase:
     """How many seconds of each kind a second of the period carries: 1 or 0 where volume and length agree."""
     rates: dict[str, Rational] = {}
@@ -119,7 +129,7 @@ def _phase(period: Period, at: str) -> Phase:
             raise PricingError(
                 f"{at}.start_date_time", f"leaves no time for its {kind}; check the next start"
             )
-        rates[name] = volume if volume in (0, period.length) and not volume else _rate(volume, period.length)
+        rates[name] = _rate(volume, period.length) if volume else 0
     parked = bool(rates["parking"]) and not rates["charging"]
     reserved = bool(rates["reserved"]) and not rates["charging"] and not rates["parking"]
     return Phase(period.start, **rates, parked=parked, in_reservation=reserved)

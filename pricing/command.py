@@ -13,6 +13,7 @@ from typing import Any, TextIO
 from pricing import fields
 from pricing.engine import price
 from pricing.errors import PricingError
+from pricing.lint import lint
 from pricing.planned import quote
 from pricing.rounding import HALF_UP, POLICIES, Policy
 from pricing.session import Session
@@ -59,6 +60,11 @@ def _parser() -> argparse.ArgumentParser:
     quote_.add_argument("--evse-kind", choices=["AC", "DC"])
     quote_.add_argument("--explain", action="store_true")
     quote_.set_defaults(run=_quote)
+    lint_ = commands.add_parser("lint", help="warn about what a tariff probably doesn't mean")
+    lint_.add_argument("tariff", metavar="T.json")
+    lint_.add_argument("--evse-kind", choices=["AC", "DC"])
+    lint_.add_argument("--power-kw", metavar="KW")
+    lint_.set_defaults(run=_lint)
     return parser
 
 
@@ -100,6 +106,14 @@ def _thousandths(text: str, field: str) -> int:
     if scaled.denominator != 1:
         raise PricingError(field, "has more than three decimals")
     return scaled.numerator
+
+
+def _lint(options: argparse.Namespace, out: TextIO) -> int:
+    tariff = Tariff.from_json(_load(options.tariff, "tariff"))
+    power = None if options.power_kw is None else int(fields.number(options.power_kw, "power_kw"))
+    findings = lint(tariff, evse_kind=options.evse_kind, power_kw=power)
+    _write(out, {"findings": [finding.to_json() for finding in findings]}, indent=2)
+    return 0
 
 
 def rate_lines(

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from math import lcm
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from pricing.amounts import ExactAmounts
@@ -70,7 +70,7 @@ class Compiled:
     of them, so that amounts are sums of integer products and are divided once."""
 
     def __init__(self, tariff: Tariff, zone: ZoneInfo) -> None:
-        self.tariff = tariff
+        self.tariff, self.zone = tariff, zone
         components = [each for element in tariff.elements for each in element.components]
         self.scale = lcm(*((each.price / _UNITS_PER[each.dimension]).denominator for each in components))
         self.percents = sorted({each.tax_percent for each in components}, key=_tax_order)
@@ -84,7 +84,12 @@ class Compiled:
             for dimension in DIMENSIONS
             if (component := element.component(dimension)) is not None
         }
-        self.memo: dict[str, dict[Situation, Winners]] = {SESSION: {}, RESERVATION: {}, EXPIRED: {}}
+        self.memo: dict[str, dict[tuple[Any, ...], Winners]] = {SESSION: {}, RESERVATION: {}, EXPIRED: {}}
+
+    @property
+    def rates(self) -> list[Rate]:
+        """All prices of the tariff, in order."""
+        return list(self._rates.values())
 
     def _find_thresholds(self) -> None:
         rules = [each.restrictions for each in self.tariff.elements]
@@ -93,7 +98,6 @@ class Compiled:
         self.idles = _thresholds(each.idle_s for each in rules)
         self.powers = _thresholds(each.power_w for each in rules)
         self.currents = _thresholds(each.current_a for each in rules)
-        self.by_evse_kind = any(each.evse_kind is not None for each in rules)
 
     def _tax_group(self, percent: Fraction | None) -> TaxGroup:
         rate = (percent or Fraction(0)) / 100
@@ -108,12 +112,12 @@ class Compiled:
         group = self.percents.index(component.tax_percent)
         return Rate(component, component.dimension, int(units), component.step_size, group, element)
 
-    def winners(self, scope: str, situation: Situation) -> Winners:
-        """The first matching element for each dimension, in the order of the tariff."""
+    def winners(self, scope: str, situation: tuple[Any, ...]) -> Winners:
+        """The first matching element for each dimension in the order of the tariff; see `Situation`."""
         memo = self.memo[scope]
         found = memo.get(situation)
         if found is None:
-            found = memo[situation] = self._decide(scope, situation)
+            found = memo[situation] = self._decide(scope, Situation(*situation))
         return found
 
     def _decide(self, scope: str, situation: Situation) -> Winners:
@@ -179,7 +183,7 @@ def _tax_order(percent: Fraction | None) -> Fraction:
 
 
 def _thresholds(bands: Iterable[Band]) -> list[Rational]:
-    return sorted({whole(limit) for band in bands for limit in band if limit is not None and limit > 0})
+    return sorted({whole(limit) for band in bands for limit in band if limit is not None})
 
 
 def _edge(limits: Sequence[Rational], count: int) -> Rational:

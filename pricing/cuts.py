@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -13,13 +13,6 @@ from pricing.track import Track
 
 Point = tuple[Rational, Rational]
 """Seconds from the origin and Wh so far; both never fall along a session."""
-
-
-class Scopes(NamedTuple):
-    """Where the reservation and the charging session begin; None where the session has no such part."""
-
-    reservation: Rational | None
-    charging: Rational | None
 
 
 class Band(NamedTuple):
@@ -33,63 +26,43 @@ class Band(NamedTuple):
 UNMEASURED = [Band(0, None, None)]
 
 
-def scopes(track: Track) -> Scopes:
-    reservation = charging = None
-    for phase in track.phases:
-        if phase.in_reservation:
-            reservation = phase.start if reservation is None else reservation
-        elif charging is None:
-            charging = phase.start
-    return Scopes(reservation, charging)
+def cut_points(compiled: Compiled, track: Track, clock: Iterable[Rational]) -> list[Point]:
+    """The session's end points and every point between at which another price may begin, in order.
 
-
-def idle_since(track: Track) -> list[Rational | None]:
-    """For each phase, when the parking it belongs to began; None where the vehicle isn't parked."""
-    since: list[Rational | None] = []
-    began: Rational | None = None
-    for phase in track.phases:
-        began = None if not phase.parked else phase.start if began is None else began
-        since.append(began)
-    return since
-
-
-def cut_points(compiled: Compiled, track: Track, clock: Iterable[Rational], scope: Scopes) -> list[Point]:
-    """The session's end points and every point between at which another price may begin, in order."""
-    times = set(clock)
-    times.update(phase.start for phase in track.phases)
-    for begin in scope:
+    `clock`: seconds from the origin at which clock, power or current change the price.
+    """
+    times = set(track.phase_starts)
+    times.update(clock)
+    for begin in (track.reservation, track.charging):
         if begin is not None:
-            times.update(begin + limit for limit in compiled.durations)
-    if compiled.idles:
-        times.update(
-            began + limit for began in idle_since(track) if began is not None for limit in compiled.idles
-        )
-    length, total = track.length, track.energy[-1]
+            times.update([begin + limit for limit in compiled.durations])
+    for began in track.idle_since if compiled.idles else ():
+        if began is not None:
+            times.update([began + limit for limit in compiled.idles])
+    length, total, energy_at = track.length, track.energy[-1], track.energy_at
     points: list[Point] = [(0, 0)]
-    points += [(second, track.energy_at(second)) for second in sorted(times) if 0 < second < length]
+    points += [(second, energy_at(second)) for second in sorted(times) if 0 < second < length]
     if compiled.energies:
-        points += [(track.time_of(wh), wh) for wh in compiled.energies if wh <= total]
+        points += [(track.time_of(wh), wh) for wh in compiled.energies if 0 < wh <= total]
         points = sorted(set(points))
-    if points[-1] != (length, total):
+    if points[-1] != (length, total) or len(points) == 1:
         points.append((length, total))
     return points
 
 
-def power_bands(compiled: Compiled, track: Track) -> list[Band]:
-    """Runs in which the power stays between the same two limits of the tariff."""
-    if not compiled.powers:
+def power_bands(limits: Sequence[Rational], track: Track) -> list[Band]:
+    """Runs in which the power stays between the same two limits of the tariff, in W."""
+    if not limits:
         return UNMEASURED
     if track.slope_is_power:
-        return _runs(_slope_bands(compiled.powers, track))
-    limits = compiled.powers
+        return _runs(_slope_bands(limits, track))
     return _runs(
         [Band(at, reached(limits, low), reached(limits, high)) for at, low, high, _, _ in track.bounds]
     )
 
 
-def current_bands(compiled: Compiled, track: Track) -> list[Band]:
-    """Runs in which the current stays between the same two limits of the tariff."""
-    limits = compiled.currents
+def current_bands(limits: Sequence[Rational], track: Track) -> list[Band]:
+    """Runs in which the current stays between the same two limits of the tariff, in A."""
     if not limits:
         return UNMEASURED
     return _runs(
@@ -113,7 +86,7 @@ def _runs(bands: list[Band]) -> list[Band]:
     return runs
 
 
-def _slope_bands(limits: list[Rational], track: Track) -> list[Band]:
+def _slope_bands(limits: Sequence[Rational], track: Track) -> list[Band]:
     """The power between two readings is what the register gained by the time it took."""
     times, energy = track.times, track.energy
     bands = []

@@ -36,6 +36,8 @@ def price(
     if not isinstance(session, Session):
         raise PricingError("session", "is missing; give a pricing.Session")
     compiled = compile_tariff(tariff, zone_of(zone) if isinstance(zone, str) else zone)
-    tally = Walker(compiled, session.track, expired=reservation_expired).walk()
-    round_up_to_steps(tally.runs)
-    return settle(compiled, session.track, tally.runs, policy, expired=reservation_expired)
+    track = session.track
+    runs = Walker(compiled, track, expired=reservation_expired).walk()
+    round_up_to_steps(runs)
+    charged = track.charging is not None and not reservation_expired
+    return settle(compiled, track, runs, policy, limited=charged)

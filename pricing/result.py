@@ -9,7 +9,7 @@ from fractions import Fraction
 from typing import Any, NamedTuple
 
 from pricing.amounts import NOTHING, Amounts, ExactAmounts, total_of
-from pricing.compiled import SESSION, Compiled
+from pricing.compiled import SESSION, Compiled, Situation
 from pricing.fields import Rational, whole
 from pricing.rounding import MISSING_TELEMETRY
 from pricing.walk import Run
@@ -104,9 +104,9 @@ class Line:
     def passed_over(self) -> tuple[tuple[int, tuple[str, ...]], ...]:
         """Earlier elements with this dimension, and the what kept them out where the line begins."""
         run = self._run
-        if run.rate is None or run.situation is None:
+        if run.rate is None or not run.situation:
             return ()
-        return self.compiled.passed_over(run.situation, run.rate)
+        return self.compiled.passed_over(Situation(*run.situation), run.rate)
 
 
 class Unpriced(NamedTuple):
@@ -144,6 +144,11 @@ class PricedSession:
     @property
     def currency(self) -> str:
         return self.compiled.tariff.currency
+
+    @property
+    def digits(self) -> int:
+        """Decimals of the currency's minor unit."""
+        return self.compiled.tariff.digits
 
     @property
     def total(self) -> Amounts:

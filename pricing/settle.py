@@ -19,9 +19,9 @@ Rounded = tuple[int, int, int]
 
 
 def settle(
-    compiled: Compiled, track: Track, runs: Sequence[Run], policy: Policy, *, expired: bool
+    compiled: Compiled, track: Track, runs: Sequence[Run], policy: Policy, *, limited: bool
 ) -> PricedSession:
-    """Sum the runs by tax rate, apply the price limits, round."""
+    """Sum the runs by tax rate, apply the price limits if there was a charging session (`limited`), round."""
     lines: list[Line] = []
     units: dict[int, Rational] = {}
     unpriced: dict[str, Rational] = {}
@@ -32,7 +32,7 @@ def settle(
             continue
         lines.append(Line(compiled, run, track.origin))
         units[rate.group] = units.get(rate.group, 0) + rate.units * (run.quantity + run.surplus)
-    change = limit_changes(compiled, runs) if compiled.limits and not expired else {}
+    change = limit_changes(compiled, runs) if compiled.limits and limited else {}
     if change:
         lines.append(_limit_line(compiled, track, change))
         rounded = _rounded_within_limits(compiled, units, change, policy)
@@ -52,8 +52,6 @@ def _rounded(compiled: Compiled, group: int, units: Rational, policy: Policy) ->
 
 def limit_changes(compiled: Compiled, runs: Sequence[Run]) -> dict[int, ExactAmounts]:
     """What min_price and max_price change at each tax rate of the charging session; empty if nothing."""
-    if not any(run.scope == SESSION for run in runs):
-        return {}
     units: dict[int, Rational] = {}
     for run in runs:
         if run.rate is not None and run.scope == SESSION:
@@ -76,7 +74,7 @@ def limit_changes(compiled: Compiled, runs: Sequence[Run]) -> dict[int, ExactAmo
 
 def _limit_line(compiled: Compiled, track: Track, change: dict[int, ExactAmounts]) -> Line:
     kind = "MIN_PRICE" if total_of(change.values()).gross > 0 else "MAX_PRICE"
-    run = Run(None, kind, SESSION, 1, track.length, track.length)
+    run = Run(None, (kind, SESSION), 1, (track.length, track.length))
     return Line(compiled, run, track.origin, change)
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
-from dataclasses import dataclass
+from bisect import bisect_left
+from collections.abc import Sequence
 from fractions import Fraction
 from typing import NamedTuple
 
@@ -34,19 +34,56 @@ class Bounds(NamedTuple):
     high_a: Rational | None
 
 
-@dataclass(frozen=True, slots=True)
 class Track:
     """origin: epoch s; length: s; times and energy: knots of the cumulative Wh, both never falling, the first
-    knot (0, 0), the last (length, total). Two knots at one time are energy taken in no time."""
+    knot (0, 0), the last (length, total). Two knots at one time are energy taken in no time.
 
-    origin: Rational
-    length: Rational
-    times: list[Rational]
-    energy: list[Rational]
-    phases: tuple[Phase, ...]
-    bounds: tuple[Bounds, ...]
-    slope_is_power: bool
-    evse_kind: str | None
+    reservation, charging: where the two parts of the session begin, None without such a part. idle_since: for
+    each phase, when the parking it belongs to began, None where the vehicle isn't parked.
+    """
+
+    __slots__ = (
+        "bounds",
+        "charging",
+        "energy",
+        "evse_kind",
+        "idle_since",
+        "length",
+        "origin",
+        "phase_starts",
+        "phases",
+        "reservation",
+        "slope_is_power",
+        "times",
+    )
+
+    def __init__(
+        self,
+        *,
+        origin: Rational,
+        length: Rational,
+        times: Sequence[Rational],
+        energy: Sequence[Rational],
+        phases: Sequence[Phase],
+        bounds: Sequence[Bounds] = (),
+        slope_is_power: bool = False,
+        evse_kind: str | None = None,
+    ) -> None:
+        self.origin, self.length, self.times, self.energy = origin, length, times, energy
+        self.phases, self.bounds = phases, bounds
+        self.slope_is_power, self.evse_kind = slope_is_power, evse_kind
+        self.phase_starts = [phase.start for phase in phases]
+        self.reservation: Rational | None = None
+        self.charging: Rational | None = None
+        self.idle_since: list[Rational | None] = []
+        began: Rational | None = None
+        for phase in phases:
+            if phase.in_reservation:
+                self.reservation = phase.start if self.reservation is None else self.reservation
+            elif self.charging is None:
+                self.charging = phase.start
+            began = None if not phase.parked else phase.start if began is None else began
+            self.idle_since.append(began)
 
     def energy_at(self, second: Rational) -> Rational:
         """Cumulative Wh when `second` is reached, linear between readings."""
@@ -56,10 +93,10 @@ class Track:
         if at == second:
             return self.energy[i]
         before, low, high = times[i - 1], self.energy[i - 1], self.energy[i]
-        if low == high:
-            return low
         gained, rest = divmod((high - low) * (second - before), at - before)
-        return low + gained if not rest else low + Fraction((high - low) * (second - before)) / (at - before)
+        if not rest:
+            return low + gained
+        return whole(low + Fraction((high - low) * (second - before)) / (at - before))
 
     def time_of(self, wh: Rational) -> Rational:
         """The first second at which the cumulative energy is `wh`; 0 < wh <= total."""
@@ -70,10 +107,3 @@ class Track:
             return times[i]
         before, low, high = energy[i - 1], times[i - 1], times[i]
         return whole(low + Fraction(wh - before) * (high - low) / (at - before))
-
-    def phase_at(self, second: Rational) -> int:
-        return bisect_right(self.phases, second, key=_start) - 1
-
-
-def _start(phase: Phase) -> Rational:
-    return phase.start

@@ -3,136 +3,138 @@
 from __future__ import annotations
 
 from bisect import bisect_right
-from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Any
 
-from pricing.compiled import EXPIRED, RESERVATION, SESSION, Compiled, Rate, Situation, Winners
-from pricing.cuts import (
-    Point,
-    band_at,
-    current_bands,
-    cut_points,
-    idle_since,
-    power_bands,
-    scopes,
-)
+from pricing.compiled import EXPIRED, RESERVATION, SESSION, Compiled, Rate, Winners
+from pricing.cuts import UNMEASURED, band_at, current_bands, cut_points, power_bands
 from pricing.fields import Rational
-from pricing.track import Track
+from pricing.track import Phase, Track
 
 
-@dataclass(slots=True, eq=False)
 class Run:
-    """One component in force for a while: what it measured, from and to (s from the origin)."""
+    """One component in force for a while: what it measured, from and to (s from the origin).
 
-    rate: Rate | None
-    dimension: str
-    scope: str
-    quantity: Rational
-    start: Rational
-    end: Rational
-    situation: Situation | None = None
-    surplus: Rational = 0
+    A run without a rate is volume that nothing prices. surplus: what the step adds. situation: what the
+    restrictions saw where the run began.
+    """
 
+    __slots__ = ("dimension", "end", "quantity", "rate", "scope", "situation", "start", "surplus")
 
-@dataclass(slots=True, eq=False)
-class Tally:
-    """The runs of a session in order; a run without a rate is volume that nothing prices."""
-
-    runs: list[Run] = field(default_factory=list)
-    open: dict[str, Run] = field(default_factory=dict)
-    flats: set[str] = field(default_factory=set)
-
-    def add(
+    def __init__(
         self,
-        dimension: str,
-        scope: str,
         rate: Rate | None,
+        kind: tuple[str, str],
         quantity: Rational,
-        start: Rational,
-        end: Rational,
+        span: tuple[Rational, Rational],
+        situation: tuple[Any, ...] = (),
     ) -> None:
-        """Count volume, on the run of the same component if that is still the open one."""
-        run = self.open.get(dimension)
-        if run is not None and run.rate is rate and run.scope == scope:
-            run.quantity += quantity
-            run.end = end
-            return
-        run = self.open[dimension] = Run(rate, dimension, scope, quantity, start, end)
-        self.runs.append(run)
-
-    def flat(self, scope: str, rate: Rate, at: Rational) -> None:
-        """A flat fee, once for each scope."""
-        if scope not in self.flats:
-            self.flats.add(scope)
-            self.runs.append(Run(rate, "FLAT", scope, 1, at, at))
+        self.rate, self.quantity, self.situation = rate, quantity, situation
+        self.dimension, self.scope = kind
+        self.start, self.end = span
+        self.surplus: Rational = 0
 
 
 class Walker:
-    """What one session looks like to one compiled tariff."""
+    """One session under one compiled tariff; `runs` are its volumes in order."""
+
+    __slots__ = ("_bands", "_clock", "_compiled", "_expired", "_flats", "_open", "_track", "runs")
 
     def __init__(self, compiled: Compiled, track: Track, *, expired: bool) -> None:
-        self.compiled, self.track, self.expired = compiled, track, expired
-        first = int(track.origin // 1)
-        self.clock = compiled.timetable.between(first, int((track.origin + track.length) // 1))
-        self.powers = power_bands(compiled, track)
-        self.currents = current_bands(compiled, track)
-        self.scopes = scopes(track)
-        self.idle = idle_since(track)
-        self.kind = track.evse_kind if compiled.by_evse_kind else None
-        self.tally = Tally()
+        self._compiled, self._track, self._expired = compiled, track, expired
+        self.runs: list[Run] = []
+        self._open: dict[tuple[str, str], Run] = {}
+        self._flats: set[str] = set()
 
-    def walk(self) -> Tally:
-        points = self._points()
-        if len(points) == 1:
-            points = points * 2
-        for (begin, before), (end, after) in pairwise(points):
-            self._stretch(begin, before, end, after)
-        if self.expired and RESERVATION not in self.tally.flats:
-            self._flat(RESERVATION, self._winners(RESERVATION, 0, 0, 0), 0)
-        return self.tally
+    def walk(self) -> list[Run]:
+        """Visit every stretch; the runs, each as long as one component stays in force."""
+        compiled, track = self._compiled, self._track
+        origin = track.origin
+        first, last = int(origin // 1), int((origin + track.length) // 1)
+        self._clock = compiled.timetable.between(first, last)
+        instants: list[Rational] = [start - origin for start in self._clock.starts]
+        self._bands = UNMEASURED, UNMEASURED
+        if compiled.powers or compiled.currents:
+            self._bands = power_bands(compiled.powers, track), current_bands(compiled.currents, track)
+            instants += [band.start for bands in self._bands for band in bands]
+        starts, phases = track.phase_starts, track.phases
+        for begin, end in pairwise(cut_points(compiled, track, instants)):
+            index = bisect_right(starts, begin[0]) - 1
+            self._visit(phases[index], index, begin, end)
+        if self._expired and RESERVATION not in self._flats:
+            situation = self._situation(0, RESERVATION, (0, 0))
+            self._flat(RESERVATION, compiled.winners(EXPIRED, situation), 0, situation)
+        return self.runs
 
-    def _points(self) -> list[Point]:
-        origin = self.track.origin
-        instants: list[Rational] = [start - origin for start in self.clock.starts]
-        instants += [band.start for bands in (self.powers, self.currents) for band in bands]
-        return cut_points(self.compiled, self.track, instants, self.scopes)
-
-    def _stretch(self, begin: Rational, before: Rational, end: Rational, after: Rational) -> None:
-        index = self.track.phase_at(begin)
-        phase = self.track.phases[index]
+    def _visit(
+        self, phase: Phase, index: int, begin: tuple[Rational, Rational], end: tuple[Rational, Rational]
+    ) -> None:
+        """Give the volumes between two cuts to their winners."""
         scope = RESERVATION if phase.in_reservation else SESSION
-        winners = self._winners(scope, index, begin, before)
-        tally, length = self.tally, end - begin
-        self._flat(scope, winners, begin)
-        if after != before:
-            tally.add("ENERGY", scope, winners.energy, after - before, begin, end)
-        if length and phase.reserved:
-            tally.add("RESERVATION_TIME", scope, winners.time, length * phase.reserved, begin, end)
-        if length and phase.charging:
-            tally.add("TIME", scope, winners.time, length * phase.charging, begin, end)
-        if length and phase.parking:
-            tally.add("PARKING_TIME", scope, winners.parking, length * phase.parking, begin, end)
-        if length and not (phase.reserved or phase.charging or phase.parking):
-            tally.add("WITHHELD_TIME", scope, None, length, begin, end)
-
-    def _flat(self, scope: str, winners: Winners, at: Rational) -> None:
-        if winners.flat is not None and not (self.expired and scope == SESSION):
-            self.tally.flat(scope, winners.flat, at)
-
-    def _winners(self, scope: str, index: int, second: Rational, wh: Rational) -> Winners:
-        compiled = self.compiled
-        since = self.scopes.reservation if scope == RESERVATION else self.scopes.charging
-        idle = self.idle[index]
-        power, current = band_at(self.powers, second), band_at(self.currents, second)
-        situation = Situation(
-            row=self.clock.rows[bisect_right(self.clock.starts, self.track.origin + second) - 1],
-            duration=bisect_right(compiled.durations, second - (since or 0)),
-            energy=bisect_right(compiled.energies, wh),
-            idle=0 if idle is None else bisect_right(compiled.idles, second - idle),
-            low_power=power.low,
-            high_power=power.high,
-            low_current=current.low,
-            high_current=current.high,
-            evse_kind=self.kind,
+        situation = self._situation(index, scope, begin)
+        winners = self._compiled.winners(
+            EXPIRED if phase.in_reservation and self._expired else scope, situation
         )
-        return compiled.winners(EXPIRED if scope == RESERVATION and self.expired else scope, situation)
+        span = begin[0], end[0]
+        length, gained = end[0] - begin[0], end[1] - begin[1]
+        if winners.flat is not None and scope not in self._flats:
+            self._flat(scope, winners, begin[0], situation)
+        if gained:
+            self._add(winners.energy, ("ENERGY", scope), gained, span, situation)
+        if not length:
+            return
+        if phase.charging:
+            self._add(winners.time, ("TIME", scope), length * phase.charging, span, situation)
+        if phase.parking:
+            self._add(winners.parking, ("PARKING_TIME", scope), length * phase.parking, span, situation)
+        if phase.reserved:
+            self._add(winners.time, ("RESERVATION_TIME", scope), length * phase.reserved, span, situation)
+        elif not (phase.charging or phase.parking):
+            self._add(None, ("WITHHELD_TIME", scope), length, span, situation)
+
+    def _add(
+        self,
+        rate: Rate | None,
+        kind: tuple[str, str],
+        quantity: Rational,
+        span: tuple[Rational, Rational],
+        situation: tuple[Any, ...],
+    ) -> None:
+        """Count volume on the run of the same component if that is still the open one."""
+        run = self._open.get(kind)
+        if run is not None and run.rate is rate:
+            run.quantity += quantity
+            run.end = span[1]
+            return
+        run = self._open[kind] = Run(rate, kind, quantity, span, situation)
+        self.runs.append(run)
+
+    def _flat(self, scope: str, winners: Winners, at: Rational, situation: tuple[Any, ...]) -> None:
+        """A flat fee, once for each scope; an expired reservation owes none for the session."""
+        if winners.flat is None or (self._expired and scope == SESSION):
+            return
+        self._flats.add(scope)
+        self.runs.append(Run(winners.flat, ("FLAT", scope), 1, (at, at), situation))
+
+    def _situation(self, index: int, scope: str, at: tuple[Rational, Rational]) -> tuple[Any, ...]:
+        """The fields of a `Situation`, as a plain tuple: making it costs half."""
+        compiled, track = self._compiled, self._track
+        second, wh = at
+        clock = self._clock
+        rows = clock.rows
+        row = rows[0] if len(rows) == 1 else rows[bisect_right(clock.starts, track.origin + second) - 1]
+        duration = energy = idle = 0
+        if compiled.durations:
+            since = track.reservation if scope == RESERVATION else track.charging
+            duration = bisect_right(compiled.durations, second - (since or 0))
+        if compiled.energies:
+            energy = bisect_right(compiled.energies, wh)
+        if compiled.idles:
+            began = track.idle_since[index]
+            idle = bisect_right(compiled.idles, 0 if began is None else second - began)
+        powers, currents = self._bands
+        if powers is UNMEASURED and currents is UNMEASURED:
+            return row, duration, energy, idle, None, None, None, None, track.evse_kind
+        power, current = band_at(powers, second), band_at(currents, second)
+        measured = power.low, power.high, current.low, current.high
+        return row, duration, energy, idle, *measured, track.evse_kind

@@ -1,7 +1,7 @@
 """Ledger, charges, payments, documents, Stripe's inbox, and the drivers' history."""
 
 from billing.models.charge import ChargeLine, SessionCharge
-from billing.models.document import Document, DocumentCounter, DocumentFile, DocumentMail
+from billing.models.document import Document, DocumentCounter, DocumentFile, DocumentKind, Mail
 from billing.models.history import DriverHistoryEntry
 from billing.models.ledger import Account, Entry, Journal
 from billing.models.payment import Payment, PaymentAttempt, Refund
@@ -13,10 +13,11 @@ __all__ = [
     "Document",
     "DocumentCounter",
     "DocumentFile",
-    "DocumentMail",
+    "DocumentKind",
     "DriverHistoryEntry",
     "Entry",
     "Journal",
+    "Mail",
     "Payment",
     "PaymentAttempt",
     "PaymentProfile",

@@ -88,21 +88,27 @@ class DocumentFile(TenantModel):
         return self.name
 
 
-class DocumentMail(TenantModel):
-    """A document goes to an address once; a crash while sending may send it twice, never not at all."""
+class Mail(TenantModel):
+    """One letter about one thing; a crash while sending may send it twice, never not at all."""
 
-    document = models.OneToOneField(Document, on_delete=models.PROTECT, related_name="mail")
+    class Kind(models.TextChoices):
+        DOCUMENT = "document", "A document"
+        CONFIRM = "confirm", "A payment needs the driver's confirmation"
+        FAILED = "failed", "A payment failed"
+
+    kind = models.CharField(max_length=10, choices=Kind)
+    about_id = models.UUIDField(help_text="the document or the payment attempt")
     email = models.EmailField()
     claimed_at = models.DateTimeField(null=True, blank=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     tries = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(TenantModel.Meta):
-        indexes = [
-            models.Index(
-                fields=["claimed_at"], condition=Q(sent_at__isnull=True), name="document_mail_unsent"
-            )
+        constraints = [
+            models.UniqueConstraint(fields=["organisation", "kind", "about_id"], name="mail_once")
         ]
+        indexes = [models.Index(fields=["created_at"], condition=Q(sent_at__isnull=True), name="mail_unsent")]
 
     def __str__(self) -> str:
-        return f"{self.document_id} to {self.email}"
+        return f"{self.kind} to {self.email}"

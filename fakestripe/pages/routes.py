@@ -10,7 +10,7 @@ from fakestripe.errors import StripeError
 from fakestripe.money import display
 from fakestripe.pages import checkout
 from fakestripe.pages.templates import Html, element, fill, page, source
-from fakestripe.resources import completion
+from fakestripe.resources import capabilities, completion
 from fakestripe.store import Row
 from fakestripe.types import Obj
 
@@ -24,6 +24,8 @@ SAFE_HEADERS = {
 }
 SESSION = re.compile(r"/c/pay/(cs_test_\w+)(/return)?")
 CHALLENGE = re.compile(r"/3ds/((?:pi|seti)_\w+)")
+
+ONBOARDING = re.compile(r"/setup/(link_\w+)")
 
 
 class Pages:
@@ -44,6 +46,8 @@ class Pages:
             return self._checkout(request, match[1])
         if match := CHALLENGE.fullmatch(request.path):
             return self._challenge(request, match[1])
+        if match := ONBOARDING.fullmatch(request.path):
+            return self._onboarding(request, match[1])
         return _message(404, "Nothing here", f"There is no page {request.path}.")
 
     def _row(self, object_id: str) -> Row | None:
@@ -52,7 +56,7 @@ class Pages:
             row = self._api.store.rows.get(object_id)
             return row and row.copy()
 
-    # -- Checkout -----------------------------------------------------------------------------------------------------
+    # -- Checkout -----------------------------------------------------------------------------------
 
     def _checkout(self, request: Request, session_id: str) -> Answer:
         row = self._row(session_id)
@@ -98,7 +102,7 @@ class Pages:
         intent_id = row and (row.obj["payment_intent"] or row.obj["setup_intent"])
         return _to(f"/3ds/{intent_id}")
 
-    # -- the bank's challenge -----------------------------------------------------------------------------------------
+    # -- the bank's challenge -----------------------------------------------------------------------
 
     def _challenge(self, request: Request, intent_id: str) -> Answer:
         row = self._row(intent_id)
@@ -120,6 +124,23 @@ class Pages:
             return _to(back)
         ok = intent["status"] in (*completion.DONE, "processing")
         return _to(_with_query(back, _outcome(intent, "succeeded" if ok else "failed")))
+
+    # -- Connect onboarding -----------------------------------------------------------------------------
+
+    def _onboarding(self, request: Request, link_id: str) -> Answer:
+        row = self._row(link_id)
+        if row is None:
+            return _message(404, "Nothing here", "This onboarding link does not exist.")
+        link = row.obj
+        if link["expires_at"] <= self._api.clock.now():
+            return _to(link["refresh_url"])
+        if request.method != "POST":
+            body = fill(
+                "onboarding.html", platform="this platform", link=link_id, return_url=link["return_url"]
+            )
+            return Answer(200, page("Onboarding", body), dict(SAFE_HEADERS))
+        self._api.inside(lambda call: capabilities.onboard(call, link["account"]))
+        return _to(link["return_url"])
 
 
 def _is_hold(row: Row) -> bool:

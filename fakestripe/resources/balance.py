@@ -100,8 +100,8 @@ def require(call: Call, amount: int, currency: str) -> None:
     if available.get(currency, 0) < amount:
         raise StripeError(
             400,
-            "You have insufficient available funds in your Stripe account. Try adding funds directly to your available "
-            "balance by creating Charges using the 4000000000000077 test card. "
+            "You have insufficient available funds in your Stripe account. Try adding funds directly to your "
+            "available balance by creating Charges using the 4000000000000077 test card. "
             "See: https://stripe.com/docs/testing#available-balance",
             code="balance_insufficient",
         )

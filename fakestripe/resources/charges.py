@@ -26,51 +26,55 @@ ADVICE = {
 }
 
 
+BLANK: Obj = {
+    "object": "charge",
+    "amount_captured": 0,
+    "amount_refunded": 0,
+    "application": None,
+    "application_fee": None,
+    "application_fee_amount": None,
+    "balance_transaction": None,
+    "captured": False,
+    "disputed": False,
+    "failure_balance_transaction": None,
+    "failure_code": None,
+    "failure_message": None,
+    "fraud_details": {},
+    "livemode": False,
+    "on_behalf_of": None,
+    "outcome": None,
+    "paid": False,
+    "radar_options": {},
+    "receipt_number": None,
+    "refunded": False,
+    "review": None,
+    "source": None,
+    "source_transfer": None,
+    "status": "failed",
+    "transfer_data": None,
+}
+
+
 def build(call: Call, intent: Obj, method: Obj, *, authenticated: bool) -> Obj:
     """A charge of the whole amount of an intent, not yet decided."""
-    charge: Obj = {
+    charge: Obj = clone(BLANK) | {
         "id": new_id("ch"),
-        "object": "charge",
         "amount": intent["amount"],
-        "amount_captured": 0,
-        "amount_refunded": 0,
-        "application": None,
-        "application_fee": None,
-        "application_fee_amount": None,
-        "balance_transaction": None,
         "billing_details": clone(method["billing_details"]),
         "calculated_statement_descriptor": intent["statement_descriptor"] or "FAKESTRIPE",
-        "captured": False,
         "created": call.now,
         "currency": intent["currency"],
         "customer": intent["customer"],
         "description": intent["description"],
-        "disputed": False,
-        "failure_balance_transaction": None,
-        "failure_code": None,
-        "failure_message": None,
-        "fraud_details": {},
-        "livemode": False,
         "metadata": clone(intent["metadata"]),
-        "on_behalf_of": None,
-        "outcome": None,
-        "paid": False,
         "payment_intent": intent["id"],
         "payment_method": method["id"],
         "payment_method_details": _details(call, intent, method, authenticated=authenticated),
-        "radar_options": {},
         "receipt_email": intent["receipt_email"],
-        "receipt_number": None,
         "receipt_url": f"{call.base_url}/receipts/{token(20)}",
-        "refunded": False,
-        "review": None,
         "shipping": clone(intent["shipping"]),
-        "source": None,
-        "source_transfer": None,
         "statement_descriptor": intent["statement_descriptor"],
         "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
-        "status": "failed",
-        "transfer_data": None,
         "transfer_group": intent["transfer_group"],
     }
     return call.tx.add("charge", charge)
@@ -164,7 +168,7 @@ def authorize(call: Call, charge: Obj, *, capture: bool) -> None:
         charge |= {"captured": True, "amount_captured": charge["amount"]}
     call.emit("charge.succeeded", charge)
     if capture:
-        # As with Stripe's asynchronous capture, the balance transaction is only known in a later charge.updated.
+        # As with Stripe's asynchronous capture, only a later charge.updated knows the balance transaction.
         before = clone(charge)
         _settle(call, charge)
         call.emit("charge.updated", charge, before=before)

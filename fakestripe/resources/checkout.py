@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakestripe import money
+from fakestripe.addresses import web_address
 from fakestripe.call import Call, endpoint, only, timer
 from fakestripe.errors import invalid, not_implemented
 from fakestripe.expand import includable, view
@@ -11,7 +12,7 @@ from fakestripe.lists import created_fits, filtered, full, page
 from fakestripe.merge import merge_metadata
 from fakestripe.resources import confirmation, customers, line_items, setup_intents
 from fakestripe.resources.payment_intents import cards_only
-from fakestripe.types import Obj
+from fakestripe.types import Obj, clone
 
 HOUR_S = 3600
 KEPT = ("client_reference_id", "cancel_url", "success_url", "locale", "submit_type", "customer_creation")
@@ -32,8 +33,8 @@ FIELDS = (
     "ui_mode",
 )
 INTENT_DATA = (
-    "capture_method", "description", "metadata", "receipt_email", "setup_future_usage", "statement_descriptor",
-    "statement_descriptor_suffix", "transfer_group",
+    "capture_method", "description", "metadata", "receipt_email", "setup_future_usage",
+    "statement_descriptor", "statement_descriptor_suffix", "transfer_group",
 )  # fmt: skip
 
 
@@ -73,6 +74,9 @@ def _check(call: Call) -> None:
         raise not_implemented("Checkout in subscription mode")
     if not call.get("success_url"):
         raise invalid("Missing required param: success_url.", code="parameter_missing", param="success_url")
+    for name in ("success_url", "cancel_url"):
+        if call.get(name):
+            web_address(call.params[name], name)
     other = {
         "payment": ("setup_intent_data",),
         "setup": ("payment_intent_data", "line_items", "submit_type"),
@@ -96,71 +100,75 @@ def _expiry(call: Call) -> int:
     return expires_at
 
 
+BLANK: Obj = {
+    "object": "checkout.session",
+    "adaptive_pricing": {"enabled": False},
+    "after_expiration": None,
+    "allow_promotion_codes": None,
+    "amount_subtotal": None,
+    "amount_total": None,
+    "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
+    "cancel_url": None,
+    "client_reference_id": None,
+    "client_secret": None,
+    "collected_information": None,
+    "consent": None,
+    "consent_collection": None,
+    "currency": None,
+    "currency_conversion": None,
+    "custom_fields": [],
+    "custom_text": {
+        "after_submit": None,
+        "shipping_address": None,
+        "submit": None,
+        "terms_of_service_acceptance": None,
+    },
+    "customer": None,
+    "customer_account": None,
+    "customer_creation": None,
+    "customer_details": None,
+    "customer_email": None,
+    "discounts": [],
+    "invoice": None,
+    "invoice_creation": None,
+    "livemode": False,
+    "locale": None,
+    "metadata": {},
+    "origin_context": None,
+    "payment_intent": None,
+    "payment_link": None,
+    "payment_method_configuration_details": None,
+    "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
+    "permissions": None,
+    "phone_number_collection": {"enabled": False},
+    "recovered_from": None,
+    "saved_payment_method_options": None,
+    "setup_intent": None,
+    "shipping_address_collection": None,
+    "shipping_cost": None,
+    "shipping_options": [],
+    "status": "open",
+    "submit_type": None,
+    "subscription": None,
+    "success_url": None,
+    "total_details": None,
+    "ui_mode": "hosted_page",
+    "wallet_options": None,
+}
+
+
 def _blank(call: Call) -> Obj:
     session_id = new_id("cs_test", 58)
-    return {
+    return clone(BLANK) | {
         "id": session_id,
-        "object": "checkout.session",
-        "adaptive_pricing": {"enabled": False},
-        "after_expiration": None,
-        "allow_promotion_codes": None,
-        "amount_subtotal": None,
-        "amount_total": None,
-        "automatic_tax": {"enabled": False, "liability": None, "provider": None, "status": None},
         "billing_address_collection": call.get("billing_address_collection"),
-        "cancel_url": None,
-        "client_reference_id": None,
-        "client_secret": None,
-        "collected_information": None,
-        "consent": None,
-        "consent_collection": None,
         "created": call.now,
-        "currency": None,
-        "currency_conversion": None,
-        "custom_fields": [],
-        "custom_text": {
-            "after_submit": None,
-            "shipping_address": None,
-            "submit": None,
-            "terms_of_service_acceptance": None,
-        },
-        "customer": None,
-        "customer_account": None,
-        "customer_creation": None,
-        "customer_details": None,
-        "customer_email": None,
-        "discounts": [],
         "expires_at": _expiry(call),
-        "invoice": None,
-        "invoice_creation": None,
-        "livemode": False,
-        "locale": None,
-        "metadata": {},
         "mode": call.params["mode"],
-        "origin_context": None,
-        "payment_intent": None,
-        "payment_link": None,
         "payment_method_collection": "if_required" if call.params["mode"] == "payment" else "always",
-        "payment_method_configuration_details": None,
-        "payment_method_options": {"card": {"request_three_d_secure": "automatic"}},
         "payment_method_types": cards_only(call.get("payment_method_types") or ["card"]),
         "payment_status": "unpaid" if call.params["mode"] == "payment" else "no_payment_required",
-        "permissions": None,
-        "phone_number_collection": {"enabled": False},
-        "recovered_from": None,
-        "saved_payment_method_options": None,
-        "setup_intent": None,
-        "shipping_address_collection": None,
-        "shipping_cost": None,
-        "shipping_options": [],
-        "status": "open",
-        "submit_type": None,
-        "subscription": None,
-        "success_url": None,
-        "total_details": None,
-        "ui_mode": "hosted_page",
         "url": f"{call.base_url}/c/pay/{session_id}",
-        "wallet_options": None,
     }
 
 
@@ -254,7 +262,10 @@ def update(call: Call) -> Obj:
 def expire(call: Call) -> Obj:
     session = call.tx.edit("checkout.session", call.ids[0])
     if session["status"] != "open":
-        message = 'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status'
+        message = (
+            'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout '
+            "Session has a status"
+        )
         raise invalid(f"{message} of `{session['status']}`.", param="session")
     _expire(call, session)
     return session

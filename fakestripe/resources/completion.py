@@ -21,7 +21,7 @@ DONE = ("succeeded", "requires_capture")
 
 
 def pay(call: Call, session_id: str, number: str, email: str, name: str) -> Obj:
-    """Pay (or save) with a test card. Afterwards the session is complete, or its intent waits for a challenge.
+    """Pay (or save) with a test card; then the session is complete, or its intent waits for a challenge.
 
     Raises the 402 of a decline; the session stays open then and may be tried again.
     """

@@ -13,13 +13,13 @@ from fakestripe.types import Obj, clone
 UNAUTHENTICATED = Decline(
     "payment_intent_authentication_failure",
     None,
-    "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod "
-    "to attempt to fulfill this PaymentIntent again.",
+    "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new "
+    "PaymentMethod to attempt to fulfill this PaymentIntent again.",
 )
 REUSED = (
-    "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared with a "
-    "connected account without Customer attachment, or was detached from a Customer. It may not be used again. To use "
-    "a PaymentMethod multiple times, you must attach it to a Customer first."
+    "The provided PaymentMethod was previously used with a PaymentIntent without Customer attachment, shared "
+    "with a connected account without Customer attachment, or was detached from a Customer. It may not be "
+    "used again. To use a PaymentMethod multiple times, you must attach it to a Customer first."
 )
 
 
@@ -29,7 +29,10 @@ def check_owner(call: Call, method: Obj, customer: str | None) -> None:
         if call.tx.row("payment_method", method["id"]).private["used"]:
             raise invalid(REUSED, code="payment_method_unexpected_state", param="payment_method")
     elif customer is None:
-        message = f"The payment method supplied ({method['id']}) belongs to a Customer. Please include the Customer in"
+        message = (
+            f"The payment method supplied ({method['id']}) belongs to a Customer. Please "
+            "include the Customer in"
+        )
         raise invalid(
             f"{message} the `customer` parameter.", code="payment_method_unexpected_state", param="customer"
         )
@@ -56,7 +59,10 @@ def confirm(call: Call, row: Row, method: Obj, *, off_session: bool, return_url:
 def _challenge(call: Call, row: Row, return_url: str | None) -> None:
     intent = row.obj
     if call.get("error_on_requires_action"):
-        message = "This payment required an authentication action to complete, but `error_on_requires_action` was set."
+        message = (
+            "This payment required an authentication action to complete, but "
+            "`error_on_requires_action` was set."
+        )
         raise StripeError(
             402, message, type_="card_error", code="authentication_required", payment_intent=clone(intent)
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from fakestripe.call import Call, endpoint, only
 from fakestripe.errors import missing_object
+from fakestripe.expand import includable
 from fakestripe.ids import new_id, token
 from fakestripe.lists import filtered, full, page
 from fakestripe.merge import address, assign, merge_metadata
@@ -150,6 +151,21 @@ def retrieve_payment_method(call: Call) -> Obj:
     if method["customer"] != call.ids[0]:
         raise missing_object("payment_method", call.ids[1], "payment_method")
     return method
+
+
+@includable("customer", "sources")
+def _sources(call: Call, customer: Obj) -> Obj:
+    return full([], f"/v1/customers/{customer['id']}/sources")
+
+
+@includable("customer", "subscriptions")
+def _subscriptions(call: Call, customer: Obj) -> Obj:
+    return full([], f"/v1/customers/{customer['id']}/subscriptions")
+
+
+@includable("customer", "tax_ids")
+def _tax_ids(call: Call, customer: Obj) -> Obj:
+    return full([], f"/v1/customers/{customer['id']}/tax_ids")
 
 
 def _nothing(call: Call, name: str) -> Obj:

@@ -1,10 +1,13 @@
 """Disputes: https://docs.stripe.com/api/disputes
 
-Opened by a test card or by the control endpoint. Evidence that says ``winning_evidence`` wins, ``losing_evidence``
-loses, as in Stripe's test mode; anything else waits for the control endpoint or for time to run out (lost).
+Opened by a test card or by the control endpoint. Evidence that says ``winning_evidence`` wins and
+``losing_evidence`` loses, as in Stripe's test mode; anything else waits for the control endpoint, and what is
+not answered in time is lost.
 """
 
 from __future__ import annotations
+
+from stripe import Dispute
 
 from fakestripe.call import Call, endpoint, timer
 from fakestripe.cards import BY_NUMBER
@@ -17,14 +20,9 @@ from fakestripe.resources import balance
 from fakestripe.types import Obj, clone
 
 RESPOND_WITHIN_S = 7 * 86_400
-EVIDENCE = (
-    "access_activity_log", "billing_address", "cancellation_policy", "cancellation_policy_disclosure",
-    "cancellation_rebuttal", "customer_communication", "customer_email_address", "customer_name",
-    "customer_purchase_ip", "customer_signature", "duplicate_charge_documentation", "duplicate_charge_explanation",
-    "duplicate_charge_id", "product_description", "receipt", "refund_policy", "refund_policy_disclosure",
-    "refund_refusal_explanation", "service_date", "service_documentation", "shipping_address", "shipping_carrier",
-    "shipping_date", "shipping_documentation", "shipping_tracking_number", "uncategorized_file", "uncategorized_text",
-)  # fmt: skip
+EVIDENCE = tuple(
+    name for name in Dispute.Evidence.__annotations__ if name[0] != "_" and name != "enhanced_evidence"
+)
 NETWORK_REASON = {
     "fraudulent": "10.4",
     "product_not_received": "13.1",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fakestripe import money
+from fakestripe.addresses import web_address
 from fakestripe.call import Call, endpoint, only
 from fakestripe.errors import StripeError, invalid, not_implemented
 from fakestripe.ids import new_id, token
@@ -59,58 +60,62 @@ def create(call: Call) -> Obj:
     return intent
 
 
+BLANK: Obj = {
+    "object": "payment_intent",
+    "amount_capturable": 0,
+    "amount_details": {"tip": {}},
+    "amount_received": 0,
+    "application": None,
+    "application_fee_amount": None,
+    "automatic_payment_methods": None,
+    "canceled_at": None,
+    "cancellation_reason": None,
+    "capture_method": "automatic_async",
+    "confirmation_method": "automatic",
+    "customer": None,
+    "customer_account": None,
+    "description": None,
+    "excluded_payment_method_types": None,
+    "last_payment_error": None,
+    "latest_charge": None,
+    "livemode": False,
+    "metadata": {},
+    "next_action": None,
+    "on_behalf_of": None,
+    "payment_method": None,
+    "payment_method_configuration_details": None,
+    "payment_method_options": {
+        "card": {
+            "installments": None,
+            "mandate_options": None,
+            "network": None,
+            "request_three_d_secure": "automatic",
+        }
+    },
+    "payment_method_types": ["card"],
+    "processing": None,
+    "receipt_email": None,
+    "review": None,
+    "setup_future_usage": None,
+    "shipping": None,
+    "source": None,
+    "statement_descriptor": None,
+    "statement_descriptor_suffix": None,
+    "status": "requires_payment_method",
+    "transfer_data": None,
+    "transfer_group": None,
+}
+
+
 def new_intent(call: Call, amount: int, currency: str) -> Obj:
     """Store a bare intent."""
     intent_id = new_id("pi")
-    intent: Obj = {
+    intent: Obj = clone(BLANK) | {
         "id": intent_id,
-        "object": "payment_intent",
         "amount": amount,
-        "amount_capturable": 0,
-        "amount_details": {"tip": {}},
-        "amount_received": 0,
-        "application": None,
-        "application_fee_amount": None,
-        "automatic_payment_methods": None,
-        "canceled_at": None,
-        "cancellation_reason": None,
-        "capture_method": "automatic_async",
         "client_secret": f"{intent_id}_secret_{token(25)}",
-        "confirmation_method": "automatic",
         "created": call.now,
         "currency": currency,
-        "customer": None,
-        "customer_account": None,
-        "description": None,
-        "excluded_payment_method_types": None,
-        "last_payment_error": None,
-        "latest_charge": None,
-        "livemode": False,
-        "metadata": {},
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": None,
-        "payment_method_configuration_details": None,
-        "payment_method_options": {
-            "card": {
-                "installments": None,
-                "mandate_options": None,
-                "network": None,
-                "request_three_d_secure": "automatic",
-            }
-        },
-        "payment_method_types": ["card"],
-        "processing": None,
-        "receipt_email": None,
-        "review": None,
-        "setup_future_usage": None,
-        "shipping": None,
-        "source": None,
-        "statement_descriptor": None,
-        "statement_descriptor_suffix": None,
-        "status": "requires_payment_method",
-        "transfer_data": None,
-        "transfer_group": None,
     }
     return call.tx.add("payment_intent", intent, private={"increments": 0, "return_url": None})
 
@@ -133,10 +138,11 @@ def _methods(call: Call, intent: Obj) -> None:
             and not call.get("use_stripe_sdk")
         ):
             raise invalid(
-                "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of "
-                "these payment methods might redirect your customer off of your page, you must provide a `return_url`. "
-                "If you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` "
-                "to `true` and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and "
+                "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. "
+                "Because some of these payment methods might redirect your customer off of your page, you "
+                "must provide a `return_url`. If you don't want to accept redirect-based payment methods, "
+                "set `automatic_payment_methods[enabled]` to `true` and "
+                "`automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and "
                 "Payment Intents.",
                 param="return_url",
             )
@@ -204,12 +210,14 @@ def _confirm(call: Call, row: Row) -> None:
     if intent["payment_method"] is None:
         raise _unexpected(
             intent,
-            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
-            "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a "
-            "payment method or ConfirmationToken.",
+            "You cannot confirm this PaymentIntent because it's missing a payment method. You can either "
+            "update the PaymentIntent with a payment method and then confirm it again, or confirm it again "
+            "directly with a payment method or ConfirmationToken.",
         )
     method = call.tx.read("payment_method", intent["payment_method"])
     off_session, return_url = bool(call.get("off_session")), call.get("return_url")
+    if return_url is not None:
+        web_address(return_url, "return_url")
     confirmation.confirm(call, row, method, off_session=off_session, return_url=return_url)
 
 
@@ -219,7 +227,16 @@ def _unexpected(intent: Obj, message: str) -> StripeError:
 
 @endpoint("GET /v1/payment_intents/{intent}", "client_secret")
 def retrieve(call: Call) -> Obj:
-    return call.tx.read("payment_intent", call.ids[0])
+    intent = call.tx.read("payment_intent", call.ids[0])
+    check_secret(call, intent)
+    return intent
+
+
+def check_secret(call: Call, intent: Obj) -> None:
+    """A client secret, where one is given, must be the intent's own."""
+    if call.get("client_secret") not in (None, intent["client_secret"]):
+        message = "The client_secret provided does not match any associated intent on this account."
+        raise invalid(message, param="client_secret")
 
 
 @endpoint("POST /v1/payment_intents/{intent}", *SETTINGS)
@@ -261,7 +278,9 @@ def confirm(call: Call) -> Obj:
 def _why_not_confirmed(status: str) -> str:
     reason = {
         "succeeded": "it has already succeeded after being previously confirmed",
-        "requires_capture": "it has a status of requires_capture. It was confirmed already and waits for its capture",
+        "requires_capture": (
+            "it has a status of requires_capture. It was confirmed already and waits for its capture"
+        ),
     }.get(status, f"it has a status of {status}")
     return f"You cannot confirm this PaymentIntent because {reason}."
 
@@ -288,8 +307,8 @@ def capture(call: Call) -> Obj:
 def _capture_amount(intent: Obj, amount: int) -> int:
     if amount > intent["amount_capturable"]:
         raise invalid(
-            f"The requested capture amount ({amount}) is greater than the amount you can capture for this charge "
-            f"({intent['amount_capturable']}).",
+            f"The requested capture amount ({amount}) is greater than the amount you can capture for this "
+            f"charge ({intent['amount_capturable']}).",
             code="amount_too_large",
             param="amount_to_capture",
         )
@@ -311,7 +330,10 @@ def increment_authorization(call: Call) -> Obj:
     intent, amount = row.obj, call.params["amount"]
     charge = _incrementable(call, row)
     if amount <= intent["amount"]:
-        message = f"The incremented amount must be greater than the amount of the PaymentIntent ({intent['amount']})."
+        message = (
+            "The incremented amount must be greater than the amount of the PaymentIntent "
+            f"({intent['amount']})."
+        )
         raise invalid(message, code="amount_too_small", param="amount")
     money.chargeable(amount, intent["currency"])
     row.private["increments"] += 1
@@ -343,7 +365,10 @@ def _incrementable(call: Call, row: Row) -> Obj:
             "payment_method_details.card.incremental_authorization.status of its charge.",
         )
     if row.private["increments"] >= MAX_INCREMENTS:
-        message = f"This PaymentIntent has reached the maximum of {MAX_INCREMENTS} incremental authorization attempts."
+        message = (
+            f"This PaymentIntent has reached the maximum of {MAX_INCREMENTS} incremental "
+            "authorization attempts."
+        )
         raise _unexpected(intent, message)
     return charge
 
@@ -354,8 +379,8 @@ def cancel(call: Call) -> Obj:
     if intent["status"] not in CANCELABLE:
         raise _unexpected(
             intent,
-            f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent "
-            f"with one of the following statuses may be canceled: {', '.join(CANCELABLE)}.",
+            f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}. Only a "
+            f"PaymentIntent with one of the following statuses may be canceled: {', '.join(CANCELABLE)}.",
         )
     return confirmation.cancel(call, intent["id"], call.get("cancellation_reason"))
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from fakestripe import money
 from fakestripe.call import Call, endpoint, timer
 from fakestripe.errors import invalid
@@ -11,7 +13,8 @@ from fakestripe.merge import merge_metadata
 from fakestripe.resources import balance
 from fakestripe.types import Obj, clone
 
-ARRIVES_AFTER_S = 2 * 86_400
+DAY_S = 86_400
+ARRIVES_AFTER_S = 2 * DAY_S
 
 
 @endpoint(
@@ -37,8 +40,8 @@ def create(call: Call) -> Obj:
     return payout
 
 
-def _record(call: Call, amount: int, currency: str) -> Obj:
-    payout_id = new_id("po")
+def _record(call: Call, amount: int, currency: str, inside: list[str] | None = None) -> Obj:
+    payout_id, automatic = new_id("po"), inside is not None
     transaction = balance.record(call, "payout", payout_id, -amount, currency, description="STRIPE PAYOUT")
     payout: Obj = {
         "id": payout_id,
@@ -47,12 +50,12 @@ def _record(call: Call, amount: int, currency: str) -> Obj:
         "application_fee": None,
         "application_fee_amount": None,
         "arrival_date": call.now + ARRIVES_AFTER_S,
-        "automatic": False,
+        "automatic": automatic,
         "balance_transaction": transaction["id"],
         "created": call.now,
         "currency": currency,
         "description": call.get("description"),
-        "destination": None,
+        "destination": _bank_account(call),
         "failure_balance_transaction": None,
         "failure_code": None,
         "failure_message": None,
@@ -61,7 +64,7 @@ def _record(call: Call, amount: int, currency: str) -> Obj:
         "method": "standard",
         "original_payout": None,
         "payout_method": None,
-        "reconciliation_status": "not_applicable",
+        "reconciliation_status": "completed" if automatic else "not_applicable",
         "reversed_by": None,
         "source_type": "card",
         "statement_descriptor": call.get("statement_descriptor"),
@@ -69,7 +72,40 @@ def _record(call: Call, amount: int, currency: str) -> Obj:
         "trace_id": None,
         "type": "bank_account",
     }
-    return call.tx.add("payout", payout, private={"transactions": [transaction["id"]]})
+    return call.tx.add("payout", payout, private={"transactions": [*(inside or []), transaction["id"]]})
+
+
+def _bank_account(call: Call) -> str | None:
+    return next((row.obj["id"] for row in call.tx.rows_of("bank_account")), None)
+
+
+@timer("pay_out")
+def pay_out(call: Call, account_id: str) -> None:
+    """Every day, what is available on a connected account goes to its bank."""
+    call.later(call.now + DAY_S, "pay_out", account_id)
+    account = call.tx.edit_anywhere(account_id).obj
+    if account["settings"]["payouts"]["schedule"]["interval"] != "daily":
+        return
+    inner = replace(call, tx=call.tx.of(account_id))
+    for currency in sorted(balance.sums(inner, account_id)[0]):
+        _sweep(inner, currency)
+
+
+def _sweep(call: Call, currency: str) -> None:
+    paid = {key for row in call.tx.rows_of("payout") for key in row.private["transactions"]}
+    due = [
+        row.obj
+        for row in call.tx.rows_of("balance_transaction")
+        if row.obj["currency"] == currency
+        and row.obj["available_on"] <= call.now
+        and row.obj["id"] not in paid
+    ]
+    amount = sum(transaction["net"] for transaction in due)
+    if amount <= 0:
+        return
+    payout = _record(call, amount, currency, [transaction["id"] for transaction in due])
+    call.emit("payout.created", payout)
+    call.later(payout["arrival_date"], "payout_arrives", payout["id"])
 
 
 @timer("payout_arrives")

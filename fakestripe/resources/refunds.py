@@ -50,7 +50,7 @@ def _charge(call: Call) -> Obj:
 
 
 def refundable(charge: Obj) -> int:
-    """What of a charge can still be given back: captured, less refunds (releases are not refunds of captured money)."""
+    """What of a charge can still be given back: captured, less refunds (a release gives nothing back)."""
     released = charge["amount"] - charge["amount_captured"]
     return int(charge["amount_captured"] - (charge["amount_refunded"] - released))
 
@@ -69,8 +69,8 @@ def _amount(call: Call, charge: Obj) -> int:
         raise invalid("This value must be greater than or equal to 1.", code=code, param="amount")
     if amount > left:
         raise invalid(
-            f"Refund amount ({display(amount, charge['currency'])}) is greater than unrefunded amount on charge "
-            f"({display(left, charge['currency'])})",
+            f"Refund amount ({display(amount, charge['currency'])}) is greater than unrefunded amount on "
+            f"charge ({display(left, charge['currency'])})",
             code="amount_too_large",
             param="amount",
         )
@@ -183,8 +183,8 @@ def cancel(call: Call) -> Obj:
     status = call.tx.read("refund", call.ids[0])["status"]
     raise StripeError(
         400,
-        f"Refund {call.ids[0]} of a card can't be canceled (its status is {status}): only refunds with the status "
-        "requires_action can.",
+        f"Refund {call.ids[0]} of a card can't be canceled (its status is {status}): only refunds with the "
+        "status requires_action can.",
         param="refund",
     )
 

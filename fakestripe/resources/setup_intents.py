@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from fakestripe.addresses import web_address
 from fakestripe.call import Call, Decline, endpoint
 from fakestripe.errors import StripeError, invalid
 from fakestripe.ids import new_id, token
@@ -9,7 +10,7 @@ from fakestripe.lists import filtered, page
 from fakestripe.merge import assign, merge_metadata
 from fakestripe.resources import confirmation
 from fakestripe.resources.customers import living
-from fakestripe.resources.payment_intents import cards_only
+from fakestripe.resources.payment_intents import cards_only, check_secret
 from fakestripe.resources.payment_methods import card_of, declined, from_data, link, usable
 from fakestripe.store import Row
 from fakestripe.types import Obj, clone
@@ -53,37 +54,41 @@ def create(call: Call) -> Obj:
     return intent
 
 
+BLANK: Obj = {
+    "object": "setup_intent",
+    "application": None,
+    "automatic_payment_methods": None,
+    "cancellation_reason": None,
+    "customer": None,
+    "customer_account": None,
+    "description": None,
+    "excluded_payment_method_types": None,
+    "flow_directions": None,
+    "last_setup_error": None,
+    "latest_attempt": None,
+    "livemode": False,
+    "mandate": None,
+    "metadata": {},
+    "next_action": None,
+    "on_behalf_of": None,
+    "payment_method": None,
+    "payment_method_configuration_details": None,
+    "payment_method_options": {
+        "card": {"mandate_options": None, "network": None, "request_three_d_secure": "automatic"}
+    },
+    "payment_method_types": ["card"],
+    "single_use_mandate": None,
+    "status": "requires_payment_method",
+}
+
+
 def new_intent(call: Call, usage: str) -> Obj:
     """Store a bare intent."""
     intent_id = new_id("seti")
-    intent: Obj = {
+    intent: Obj = clone(BLANK) | {
         "id": intent_id,
-        "object": "setup_intent",
-        "application": None,
-        "automatic_payment_methods": None,
-        "cancellation_reason": None,
         "client_secret": f"{intent_id}_secret_{token(25)}",
         "created": call.now,
-        "customer": None,
-        "customer_account": None,
-        "description": None,
-        "excluded_payment_method_types": None,
-        "flow_directions": None,
-        "last_setup_error": None,
-        "latest_attempt": None,
-        "livemode": False,
-        "mandate": None,
-        "metadata": {},
-        "next_action": None,
-        "on_behalf_of": None,
-        "payment_method": None,
-        "payment_method_configuration_details": None,
-        "payment_method_options": {
-            "card": {"mandate_options": None, "network": None, "request_three_d_secure": "automatic"}
-        },
-        "payment_method_types": ["card"],
-        "single_use_mandate": None,
-        "status": "requires_payment_method",
         "usage": usage,
     }
     return call.tx.add("setup_intent", intent, private={"return_url": None})
@@ -112,7 +117,10 @@ def _confirm(call: Call, row: Row) -> None:
         raise _unexpected(
             row.obj, f"{message} Update the SetupIntent with a payment method and then confirm it again."
         )
-    confirm_with(call, row, call.tx.read("payment_method", row.obj["payment_method"]), call.get("return_url"))
+    return_url = call.get("return_url")
+    if return_url is not None:
+        web_address(return_url, "return_url")
+    confirm_with(call, row, call.tx.read("payment_method", row.obj["payment_method"]), return_url)
 
 
 def confirm_with(call: Call, row: Row, method: Obj, return_url: str | None) -> None:
@@ -197,7 +205,9 @@ def _unexpected(intent: Obj, message: str) -> StripeError:
 
 @endpoint("GET /v1/setup_intents/{intent}", "client_secret")
 def retrieve(call: Call) -> Obj:
-    return call.tx.read("setup_intent", call.ids[0])
+    intent = call.tx.read("setup_intent", call.ids[0])
+    check_secret(call, intent)
+    return intent
 
 
 @endpoint("POST /v1/setup_intents/{intent}", *FIELDS)

@@ -5,9 +5,9 @@ Only loopback addresses are accepted: this server never talks to another machine
 
 from __future__ import annotations
 
-import ipaddress
 from urllib.parse import urlsplit
 
+from fakestripe.addresses import is_loopback, web_address
 from fakestripe.call import Call, endpoint
 from fakestripe.errors import invalid
 from fakestripe.ids import new_id, token
@@ -18,26 +18,10 @@ from fakestripe.types import Obj
 MAX_ENDPOINTS = 16
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address can only be this machine."""
-    if host == "localhost" or host.endswith(".localhost"):
-        return True
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
-
-
 def _url(text: str) -> str:
-    parts = urlsplit(text)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise invalid(
-            "Invalid URL: An explicit scheme (such as https) must be provided.",
-            code="url_invalid",
-            param="url",
-        )
-    if not is_loopback(parts.hostname):
-        message = f"Invalid URL: fakestripe delivers to this machine only, and {parts.hostname} is not a loopback host."
+    host = urlsplit(web_address(text, "url")).hostname or ""
+    if not is_loopback(host):
+        message = f"Invalid URL: fakestripe delivers to this machine only, and {host} is not a loopback host."
         raise invalid(message, code="url_invalid", param="url")
     return text
 

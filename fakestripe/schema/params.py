@@ -1,7 +1,7 @@
 """Request parameters checked against stripe-python's TypedDicts, refused in Stripe's words.
 
-stripe-python types an enum as ``Literal[...] | str`` (open for the reader of an answer); Stripe itself refuses
-unknown values, so here such a union is closed. ``Literal[''] | T`` means "may be unset by an empty string".
+stripe-python types an enum as ``Literal[...] | str`` (open for the reader of an answer); Stripe itself
+refuses unknown values, so here such a union is closed. ``Literal[''] | T``: an empty string unsets it.
 """
 
 from __future__ import annotations
@@ -11,10 +11,10 @@ import importlib
 import re
 from dataclasses import dataclass
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, NotRequired, Union, get_args, get_origin
 
 from stripe._request_options import RequestOptions
-from typing_extensions import NotRequired, get_type_hints, is_typeddict
+from typing_extensions import get_type_hints, is_typeddict
 
 from fakestripe.errors import StripeError, invalid
 from fakestripe.schema.routes import Route
@@ -158,7 +158,7 @@ def _string_map(value: Obj, param: str) -> dict[str, str]:
     for key, item in value.items():
         if not isinstance(item, str):
             raise invalid(f"Invalid string: {item!r}", param=_path(param, key))
-        if param.endswith("metadata") or param.endswith("metadata]"):
+        if param.endswith(("metadata", "metadata]")):
             _metadata_limits(key, item, param)
     return value
 
@@ -179,9 +179,9 @@ def _empty(kind: Kind, param: str) -> str | Obj:
     if kind.emptyable or kind.anything:
         return ""
     raise invalid(
-        f"You passed an empty string for '{param}'. We assume empty values are an attempt to unset a parameter; "
-        f"however '{param}' cannot be unset. You should remove '{param}' from your request or supply a non-empty "
-        "value.",
+        f"You passed an empty string for '{param}'. We assume empty values are an attempt to unset a "
+        f"parameter; however '{param}' cannot be unset. You should remove '{param}' from your request or "
+        "supply a non-empty value.",
         code="parameter_invalid_empty",
         param=param,
     )

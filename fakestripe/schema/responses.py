@@ -31,7 +31,7 @@ def problems(route: Route, answer: Obj) -> list[str]:
     target = resolve(name, route.module)
     if wrapped:
         return list(_list_problems(target, answer, route.returns))
-    return list(_object_problems(target, answer, answer.get("object", name)))
+    return list(_object_problems(target, answer, str(answer.get("object", name))))
 
 
 def object_problems(cls: type[StripeObject], value: Obj) -> list[str]:
@@ -79,7 +79,8 @@ def _object_problems(cls: type, value: Any, where: str) -> Iterator[str]:
     if value.get("deleted") is True:
         return
     fields = _fields(cls)
-    extra = ALLOWED_EXTRA.get(value.get("object", ""), set())
+    named = value.get("object")  # in an event's data this is the object itself
+    extra = ALLOWED_EXTRA.get(named, set()) if isinstance(named, str) else set()
     for name in value.keys() - fields.keys() - extra:
         yield f"{where}.{name}: unknown field"
     for name, hint in fields.items():
