@@ -32,12 +32,15 @@ def price_words(document: Mapping[str, Any]) -> tuple[PriceWord, ...]:
 
 def _components(document: Mapping[str, Any], currency: str) -> Iterator[PriceWord]:
     included = document.get("tax_included") in (True, "YES")
+    seen: set[str] = set()
     for element in document["elements"]:
         conditions = conditions_of(element)
         for component in element["price_components"]:
             dimension = component["type"]
             price, unit = _per(dimension, _with_tax(component, included))
-            yield PriceWord(KIND_OF[dimension], _name(dimension), words.unit_price(price, currency, unit), conditions)
+            when = conditions or (_("at all other times") if dimension in seen else "")
+            seen.add(dimension)
+            yield PriceWord(KIND_OF[dimension], _name(dimension), words.unit_price(price, currency, unit), when)
 
 
 def _name(dimension: str) -> str:

@@ -72,7 +72,7 @@ def _rule(element: int | None, document: Mapping[str, Any]) -> str:
     elements = document.get("elements", ())
     conditions = conditions_of(elements[element]) if element < len(elements) else ""
     rule = _("Rule %(number)s") % {"number": element + 1}
-    return f"{rule}: {conditions}" if conditions else rule
+    return f"{rule}: {conditions or _('always')}"
 
 
 def _span(start: str | None, end: str | None, zone: tzinfo) -> str:
