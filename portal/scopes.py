@@ -73,10 +73,14 @@ def scope_of(view: View) -> Scope | None:
     if declared is not None:
         return declared
     home = getattr(getattr(view, "view_class", view), "__module__", "")
-    admin_home = getattr(getattr(view, "model_admin", None) or getattr(view, "admin_site", None), "__module__", "")
+    admin_home = getattr(
+        getattr(view, "model_admin", None) or getattr(view, "admin_site", None), "__module__", ""
+    )
     if admin_home:
         return Scope("staff")
-    return next((scope for name, scope in OUTSIDE.items() if home == name or home.startswith(f"{name}.")), None)
+    return next(
+        (scope for name, scope in OUTSIDE.items() if home == name or home.startswith(f"{name}.")), None
+    )
 
 
 def _declare(view: View, scope: Scope) -> View:
@@ -134,7 +138,9 @@ def member(*roles: Role) -> Callable[[Callable[Concatenate[Any, P], HttpResponse
 
     def wrap(view: Callable[Concatenate[Any, P], HttpResponseBase]) -> View:
         @wraps(view)
-        def checked(request: MemberRequest, organisation: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
+        def checked(
+            request: MemberRequest, organisation: str, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponseBase:
             if not request.user.is_authenticated:
                 return redirect_to_login(request.get_full_path())
             membership = _membership(request.user, organisation)
@@ -151,7 +157,9 @@ def member(*roles: Role) -> Callable[[Callable[Concatenate[Any, P], HttpResponse
 
 
 def _membership(user: User, slug: str) -> Membership:
-    found = Membership.objects.select_related("organisation").filter(user=user, organisation__slug=slug).first()
+    found = (
+        Membership.objects.select_related("organisation").filter(user=user, organisation__slug=slug).first()
+    )
     if found is None:
         raise Http404(_("There is nothing here."))
     return found

@@ -40,7 +40,9 @@ def _components(document: Mapping[str, Any], currency: str) -> Iterator[PriceWor
             price, unit = _per(dimension, _with_tax(component, included))
             when = conditions or (_("at all other times") if dimension in seen else "")
             seen.add(dimension)
-            yield PriceWord(KIND_OF[dimension], _name(dimension), words.unit_price(price, currency, unit), when)
+            yield PriceWord(
+                KIND_OF[dimension], _name(dimension), words.unit_price(price, currency, unit), when
+            )
 
 
 def _name(dimension: str) -> str:
@@ -59,7 +61,11 @@ def _with_tax(component: Mapping[str, Any], included: bool) -> Decimal:
         return price
     listed = component.get("taxes") or ()
     rate = component.get("vat")
-    percent = Decimal(str(rate)) if rate is not None else sum((Decimal(str(tax["percentage"])) for tax in listed), Decimal(0))
+    percent = (
+        Decimal(str(rate))
+        if rate is not None
+        else sum((Decimal(str(tax["percentage"])) for tax in listed), Decimal(0))
+    )
     return price * (100 + percent) / 100
 
 
@@ -77,7 +83,9 @@ def _per(dimension: str, price: Decimal) -> tuple[Decimal, str]:
 def conditions_of(element: Mapping[str, Any]) -> str:
     """When a tariff element applies, in words; empty: always."""
     restrictions = element.get("restrictions") or {}
-    return ", ".join(text for text in (_clock(restrictions), _days(restrictions), *_bounds(restrictions)) if text)
+    return ", ".join(
+        text for text in (_clock(restrictions), _days(restrictions), *_bounds(restrictions)) if text
+    )
 
 
 def _clock(restrictions: Mapping[str, Any]) -> str:
@@ -130,7 +138,9 @@ def _limits(document: Mapping[str, Any], currency: str) -> Iterator[PriceWord]:
     for name, words_for_it in (("min_price", _("You pay at least")), ("max_price", _("You pay at most"))):
         value, taxed = _limit(document.get(name))
         if value is not None:
-            yield PriceWord("fees", words_for_it, words.unit_price(value, currency), "" if taxed else _("before tax"))
+            yield PriceWord(
+                "fees", words_for_it, words.unit_price(value, currency), "" if taxed else _("before tax")
+            )
 
 
 def _limit(raw: Any) -> tuple[Decimal | None, bool]:

@@ -66,7 +66,9 @@ def stacked_bars(
     for row in series:
         if len(row.values) != len(labels):
             raise ValueError(f"series {row.name}: {len(row.values)} values for {len(labels)} labels")
-    totals = [sum((max(row.values[at], Decimal(0)) for row in series), Decimal(0)) for at in range(len(labels))]
+    totals = [
+        sum((max(row.values[at], Decimal(0)) for row in series), Decimal(0)) for at in range(len(labels))
+    ]
     ticks = nice_ticks(max(totals, default=Decimal(0)))
     columns = tuple(_column(at, labels, series, totals[at], ticks[-1], label) for at in range(len(labels)))
     legend = tuple((row.kind, row.name, label(sum(row.values, Decimal(0)))) for row in series)
@@ -95,7 +97,9 @@ def _column(
     return Column(place(x), place(band * (1 - GAP_SHARE)), f"{labels[at]}: {label(total)}", tuple(blocks))
 
 
-def _table(title: str, corner: str, labels: Sequence[str], series: Sequence[Series], label: Format) -> DataTable:
+def _table(
+    title: str, corner: str, labels: Sequence[str], series: Sequence[Series], label: Format
+) -> DataTable:
     head = (corner, *(row.name for row in series))
     rows = tuple(
         (labels[at], *(label(row.values[at]) for row in series))

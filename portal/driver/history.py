@@ -93,7 +93,10 @@ def months_of(entries: Iterable[DriverHistoryEntry]) -> list[Month]:
     listed = list(entries)
     longest = longest_of(shares_of_entry(entry) for entry in listed)
     rows = [history_row(entry, longest) for entry in listed]
-    return [_month(first, list(group)) for first, group in groupby(rows, lambda row: row.started.date().replace(day=1))]
+    return [
+        _month(first, list(group))
+        for first, group in groupby(rows, lambda row: row.started.date().replace(day=1))
+    ]
 
 
 def history_row(entry: DriverHistoryEntry, longest: dict[str, Decimal] | None = None) -> HistoryRow:
@@ -106,7 +109,9 @@ def history_row(entry: DriverHistoryEntry, longest: dict[str, Decimal] | None = 
         ended=entry.ended_at.astimezone(zone),
         shares=shares,
         line=shares.line(longest=(longest or {}).get(shares.currency)),
-        payment=words_for(entry.payment_state, entry.payment_method, entry.card, entry.refunded.amount, entry.paid.amount),
+        payment=words_for(
+            entry.payment_state, entry.payment_method, entry.card, entry.refunded.amount, entry.paid.amount
+        ),
         refunded=entry.refunded.amount,
     )
 

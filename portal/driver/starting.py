@@ -61,7 +61,9 @@ def _started_already(driver: Driver, connector: Connector) -> StationCommand | N
 
 def _refusal(verdict: Verdict) -> str:
     if verdict is Verdict.BLOCKED:
-        return _("You can't start here: a payment to this operator is open. Pay it on its session's page first.")
+        return _(
+            "You can't start here: a payment to this operator is open. Pay it on its session's page first."
+        )
     return _("Your account can't start here. Ask the operator.")
 
 

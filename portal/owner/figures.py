@@ -30,12 +30,16 @@ class Day:
 
 def counting(organisation: Organisation) -> QuerySet[PricedSession]:
     """Of each session's pricings, the one that counts: the highest revision."""
-    later = PricedSession.objects.of(organisation).filter(session=OuterRef("session"), revision__gt=OuterRef("revision"))
+    later = PricedSession.objects.of(organisation).filter(
+        session=OuterRef("session"), revision__gt=OuterRef("revision")
+    )
     priced: QuerySet[PricedSession] = PricedSession.objects.of(organisation).exclude(Exists(later))
     return priced
 
 
-def figures_by_day(organisation: Organisation, period: Period, site_id: UUID | None = None) -> dict[date, Day]:
+def figures_by_day(
+    organisation: Organisation, period: Period, site_id: UUID | None = None
+) -> dict[date, Day]:
     """The days of the period and of the one before that had sessions, in the organisation's currency."""
     rows = counting(organisation).filter(
         currency=organisation.currency,
@@ -57,7 +61,9 @@ def figures_by_day(organisation: Organisation, period: Period, site_id: UUID | N
 def _day(row: dict[str, Decimal], currency: str) -> Day:
     names = ("energy", "time", "parking", "fees", "tax")
     return Day(
-        Shares(currency, *(Decimal(row[f"sum_{name}"]) for name in names)), int(row["sum_energy_wh"]), int(row["sessions"])
+        Shares(currency, *(Decimal(row[f"sum_{name}"]) for name in names)),
+        int(row["sum_energy_wh"]),
+        int(row["sessions"]),
     )
 
 
@@ -118,10 +124,18 @@ def _net(days: dict[date, Day], day: date) -> Decimal:
 
 def revenue_chart(days: dict[date, Day], period: Period, currency: str) -> StackedBars:
     """What drivers paid by day, in the parts of the price line."""
-    kinds = (("energy", _("Energy")), ("time", _("Time")), ("idle", _("Idle")), ("fees", _("Fees")), ("tax", _("Tax")))
+    kinds = (
+        ("energy", _("Energy")),
+        ("time", _("Time")),
+        ("idle", _("Idle")),
+        ("fees", _("Fees")),
+        ("tax", _("Tax")),
+    )
     series = [
         Series(
-            name, kind, tuple(getattr(days[day].shares, kind) if day in days else Decimal(0) for day in period.dates)
+            name,
+            kind,
+            tuple(getattr(days[day].shares, kind) if day in days else Decimal(0) for day in period.dates),
         )
         for kind, name in kinds
     ]

@@ -101,7 +101,13 @@ def _bars() -> StackedBars:
         Series("Tax", "tax", _wave(30, 100, 18)),
     ]
     return stacked_bars(
-        "Revenue by day, EUR", labels, series, _euro, axis=words.plain, description="November, all sites", corner="Day"
+        "Revenue by day, EUR",
+        labels,
+        series,
+        _euro,
+        axis=words.plain,
+        description="November, all sites",
+        corner="Day",
     )
 
 
