@@ -6,7 +6,6 @@ looked up at Stripe before it is sent again, with the same key.
 
 import logging
 from datetime import timedelta
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F

@@ -7,7 +7,6 @@ import time
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-import msgspec
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from charging.ingest import Misfit, Reporter
@@ -187,6 +186,10 @@ class Connection(WSListener):
             refusal = error
             if error.reason:
                 work = Work([Misfit(self.reporter, error.reason, str(error), hashed(received.text))])
+        except Exception:
+            logger.exception("%s of %s", call.action, self.reporter.identity)
+            refusal = Refused("InternalError", "this call could not be handled; it is kept for review")
+            work = Work([Misfit(self.reporter, "not_handled", "", hashed(received.text))])
         self._submit(Exchange(self, call.message_id, received, work, self.reporter, refusal))
 
     def _refuse_frame(self, data: bytes, bad: BadFrame) -> None:
@@ -223,12 +226,12 @@ class Connection(WSListener):
     def _pause(self) -> None:
         if not self._paused and self.transport is not None:
             self._paused = True
-            self.transport.underlying_transport.pause_reading()  # type: ignore[attr-defined]  # it is a read transport too
+            self.transport.underlying_transport.pause_reading()
 
     def _resume(self) -> None:
         if self._paused and self.transport is not None and not self.transport.is_disconnected:
             self._paused = False
-            self.transport.underlying_transport.resume_reading()  # type: ignore[attr-defined]  # it is a read transport too
+            self.transport.underlying_transport.resume_reading()
 
     def _settle_call(self, message: CallResult | CallError) -> None:
         future = self._calls.get(message.message_id)
@@ -239,7 +242,7 @@ class Connection(WSListener):
             return
         try:
             future.set_result(frames.as_object(message.payload))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except frames.BROKEN as error:
             future.set_exception(CallFailed("FormationViolation", f"the answer is no object: {error}"))
 
     def _settle_ping(self) -> None:
