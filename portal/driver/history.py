@@ -1,6 +1,6 @@
 """A driver's history over all sellers: months with totals, from the projection that billing keeps."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 from django.db.models.functions import ExtractYear
-from django.http import QueryDict
 
 from accounts.models import Driver
 from billing.models import DriverHistoryEntry
@@ -69,7 +68,7 @@ def entries_of(driver: Driver) -> QuerySet[DriverHistoryEntry]:
     return DriverHistoryEntry.objects.filter(driver=driver).order_by("-started_at", "-id")
 
 
-def history_of(driver: Driver, query: QueryDict) -> History:
+def history_of(driver: Driver, query: Mapping[str, str]) -> History:
     """The history as the URL asks: `?year=2026`, `?place=` (part of a place's name), `?before=` (ISO time)."""
     rows = entries_of(driver)
     years = list(

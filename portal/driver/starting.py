@@ -1,6 +1,7 @@
 """Starting and stopping with an account: a command to the station, once however often the button is pressed."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -67,7 +68,7 @@ def _refusal(verdict: Verdict) -> str:
     return _("Your account can't start here. Ask the operator.")
 
 
-def stop_charging(session: ChargingSession, *, cause_kind: str, cause_id: object) -> StationCommand | None:
+def stop_charging(session: ChargingSession, *, cause_kind: str, cause_id: UUID) -> StationCommand | None:
     """Ask the station to stop a running session, once; None if it has ended or can't be told to."""
     if session.state != ChargingSession.State.ACTIVE or not (session.transaction_id or "").isdigit():
         return None

@@ -53,7 +53,7 @@ def history(request: DriverRequest) -> HttpResponse:
     """Months with totals; filters in the URL."""
     context = {
         "here": "history",
-        "history": history_of(request.driver, request.GET),
+        "history": history_of(request.driver, request.GET.dict()),
         "kinds": list(KINDS.items()),
     }
     return render(request, "driver/history.html", context)

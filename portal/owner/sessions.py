@@ -1,4 +1,4 @@
-"""An organisation's sessions: filters from the URL, pages by position so that the millionth is as quick as the first."""
+"""An organisation's sessions: filters in the URL, pages by position, the last as quick as the first."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,7 +7,7 @@ from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import django_filters
+import django_filters  # type: ignore[import-untyped]  # the package has no types
 from django import forms
 from django.db.models import Prefetch, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
