@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from billing.models import Payment
 from portal import words
 from portal.charts import HeatMap, LineChart, PriceLine, StackedBars
-from portal.look import THEME_COOKIE, Look, look_of, theme_of
+from portal.look import THEME_COOKIE, look_of, theme_of
 from portal.payment_words import words_for_payment
 from portal.tiles import Tile
 
@@ -48,7 +48,7 @@ def theme(context: template.Context) -> str:
 
 
 @register.inclusion_tag("ui/badge.html")
-def badge(state: str, text: str = "") -> dict[str, Look | str]:
+def badge(state: str, text: str = "") -> dict[str, object]:
     """A state as text, icon and colour. `state` is a key of `portal.look.LOOKS`; unknown ones show plainly."""
     look = look_of(state)
     return {"look": look, "text": text or look.text}
@@ -69,12 +69,12 @@ def money(value: Any, currency: str = "") -> SafeString:
 def plain_amount(value: Decimal, currency: str) -> SafeString:
     """An amount in a column whose currency stands elsewhere; zero quietly, as a dash."""
     if value == 0:
-        return mark_safe('<span class="zero">–</span>')  # noqa: S308  no input in it
+        return mark_safe('<span class="zero">–</span>')
     return format_html('<span class="money">{}</span>', words.amount(value, currency))
 
 
 @register.inclusion_tag("ui/badge.html")
-def payment_badge(payment: Payment) -> dict[str, Look | str]:
+def payment_badge(payment: Payment) -> dict[str, object]:
     """The state of a payment, in the reader's words."""
     look = look_of(words_for_payment(payment).state)
     return {"look": look, "text": look.text}
