@@ -6,7 +6,6 @@ looked up at Stripe before it is sent again, with the same key.
 
 import logging
 from datetime import timedelta
-from uuid import UUID
 
 from django.db import transaction
 from django.db.models import F
@@ -139,8 +138,12 @@ def look_up(attempt: PaymentAttempt) -> Obj | None:
 def sweep(limit: int = 50) -> int:
     """Send what was never sent, and find out about what has no answer; returns how many were looked at."""
     now = timezone.now()
-    PaymentAttempt.objects.filter(state=State.IN_FLIGHT, sent_at__lt=now - LOST_AFTER).update(state=State.UNKNOWN)
-    waiting = PaymentAttempt.objects.filter(state__in=(State.CREATED, State.UNKNOWN)).select_related("payment")
+    PaymentAttempt.objects.filter(state=State.IN_FLIGHT, sent_at__lt=now - LOST_AFTER).update(
+        state=State.UNKNOWN
+    )
+    waiting = PaymentAttempt.objects.filter(state__in=(State.CREATED, State.UNKNOWN)).select_related(
+        "payment"
+    )
     attempts = [attempt for attempt in waiting.order_by("created_at")[:limit] if _is_due(attempt)]
     for attempt in attempts:
         if attempt.state == State.CREATED:

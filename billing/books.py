@@ -241,7 +241,9 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def verify(more: Iterator[Callable[[], Finding]] | tuple[Callable[[], Finding], ...] = ()) -> Iterator[Finding]:
+def verify(
+    more: Iterator[Callable[[], Finding]] | tuple[Callable[[], Finding], ...] = (),
+) -> Iterator[Finding]:
     """Run each check over the whole database, then those in `more`."""
     for check in CHECKS:
         yield _run(check)

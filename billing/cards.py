@@ -55,7 +55,9 @@ def observe_setup(checkout: Obj) -> PaymentProfile | None:
     """Take the card of a completed Checkout in setup mode, as retrieved from Stripe; None if it is not ours."""
     driver_id = (checkout.get("metadata") or {}).get("evbilling_driver")
     setup = checkout.get("setup_intent")
-    profile = PaymentProfile.objects.filter(driver=driver_id, customer_id=checkout.get("customer") or "-").first()
+    profile = PaymentProfile.objects.filter(
+        driver=driver_id, customer_id=checkout.get("customer") or "-"
+    ).first()
     if profile is None or not isinstance(setup, dict) or setup["status"] != "succeeded":
         return None
     method = setup["payment_method"]

@@ -101,11 +101,15 @@ def taxes_of(priced: PricedSession) -> Iterator[tuple[Decimal, Decimal, Decimal]
 def _lines(charge: SessionCharge) -> Iterator[ChargeLine]:
     """The non-zero components of the pricing; they sum to its gross, or the pricing is refused."""
     priced, currency = charge.priced, str(charge.gross.currency)
-    amounts: list[tuple[str, Decimal | None, Money]] = [(name, None, getattr(priced, name)) for name in SHARES]
+    amounts: list[tuple[str, Decimal | None, Money]] = [
+        (name, None, getattr(priced, name)) for name in SHARES
+    ]
     amounts += [("tax", rate, Money(tax, currency)) for rate, _, tax in taxes_of(priced)]
     total = sum((amount.amount for _, _, amount in amounts), Decimal(0))
     if total != priced.gross.amount:
-        raise ValueError(f"priced session {priced.pk}: lines sum to {total}, its gross is {priced.gross.amount}")
+        raise ValueError(
+            f"priced session {priced.pk}: lines sum to {total}, its gross is {priced.gross.amount}"
+        )
     for component, rate, amount in amounts:
         if amount.amount:
             yield ChargeLine(

@@ -26,7 +26,10 @@ def issue_receipt(organisation_id: UUID, payment_id: UUID) -> Document | None:
     charge = (
         SessionCharge.objects.of(organisation_id)
         .select_related(
-            "priced__tariff_version__tariff", "session__connector__evse__station__site", "organisation", "driver"
+            "priced__tariff_version__tariff",
+            "session__connector__evse__station__site",
+            "organisation",
+            "driver",
         )
         .get(pk=payment.charge_id)
     )

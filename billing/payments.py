@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from moneyed import Money
 
-from billing import ledger
+from billing import history, ledger
 from billing.ledger import Cause, Posting
 from billing.minor_units import chargeable, from_minor
 from billing.models import Account, Journal, Payment, PaymentAttempt
@@ -108,6 +108,7 @@ def _spread(payment: Payment, amount: Money, intent: dict[str, Any]) -> None:
     for small in Payment.objects.of(payment.organisation_id).select_for_update().filter(carried_into=payment):
         if move(small, State.PAID, captured=small.due, paid_at=now, **card_of(intent)):
             amount -= small.due
+            history.project(small)
     captured = payment.captured + amount
     rest = chargeable(payment.due - captured)
     state = State.SHORT if rest.amount > 0 else State.PAID
