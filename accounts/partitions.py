@@ -42,9 +42,11 @@ def _months(first: datetime, count: int) -> Iterator[tuple[datetime, datetime]]:
 
 
 TRUNCATE_TRIGGERS = """
-SELECT format('CREATE TRIGGER %%I BEFORE TRUNCATE ON %%I EXECUTE FUNCTION %%s()', tgname, %(name)s, tgfoid::regproc)
-FROM pg_trigger
-WHERE tgrelid = %(table)s::regclass AND NOT tgisinternal AND tgtype & 32 <> 0 -- partitions don't inherit these
+SELECT format(
+    'CREATE TRIGGER %%I BEFORE TRUNCATE ON %%I EXECUTE FUNCTION %%s()', tgname, %(name)s, tgfoid::regproc
+)
+FROM pg_trigger -- partitions inherit no trigger on TRUNCATE, whose bit is 32
+WHERE tgrelid = %(table)s::regclass AND NOT tgisinternal AND tgtype & 32 <> 0
 """
 
 

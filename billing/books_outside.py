@@ -29,7 +29,7 @@ def files() -> Finding:
 
 
 def stripe() -> Finding:
-    """Each of our payments has at Stripe what we say, and Stripe has received nothing of ours that we don't know."""
+    """Stripe received and refunded for each of our payments what we say, and nothing that we don't know."""
     finding = Finding("Stripe received and refunded what we say", 0)
     try:
         for intent in stripe_calls.all_intents():
@@ -61,9 +61,9 @@ def _compare(intent: dict[str, Any]) -> Iterator[str]:
         and intent["amount_received"]
         and charge["amount_refunded"] != _refunded(payment)
     ):
-        back = _released(intent)
-        if charge["amount_refunded"] - back != _refunded(payment):
-            yield f"{intent['id']}: Stripe refunded {charge['amount_refunded']}, payment {payment.pk} {_refunded(payment)}"
+        back = charge["amount_refunded"] - _released(intent)
+        if back != _refunded(payment):
+            yield f"{intent['id']}: Stripe refunded {back}, payment {payment.pk} says {_refunded(payment)}"
 
 
 def _released(intent: dict[str, Any]) -> int:

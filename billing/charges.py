@@ -52,7 +52,7 @@ def sweep(limit: int = 200, priced_within: timedelta | None = None) -> list[Sess
 
 @transaction.atomic
 def charge_session(organisation_id: UUID, session_id: UUID) -> SessionCharge | None:
-    """Charge one session by its latest pricing. None if it is charged, not ours to charge, or being charged."""
+    """Charge one session by its latest pricing. None if charged already, not ours, or being charged."""
     session = (
         to_charge()
         .filter(organisation=organisation_id, pk=session_id)
@@ -90,7 +90,7 @@ def _book(session: ChargingSession, priced: PricedSession) -> SessionCharge:
 
 
 def taxes_of(priced: PricedSession) -> Iterator[tuple[Decimal, Decimal, Decimal]]:
-    """(rate in percent, net, tax) of each rate that the pricing states; amounts not subject to tax are left out."""
+    """(rate in percent, net, tax) of each rate that the pricing states; what is not taxed is left out."""
     for stated in priced.result.get("taxes", ()):
         if stated["percent"] is not None:
             fraction = Fraction(stated["percent"])

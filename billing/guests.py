@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -150,10 +151,8 @@ def _note_email(checkout: Obj, organisation_id: Any, payment_id: Any) -> None:
 def refresh(payment: Payment) -> Payment:
     """Ask Stripe how a Checkout stands, for a page that waits or a sweep that heard nothing."""
     if payment.state in (State.CHECKOUT, State.EXPIRED) and payment.checkout_id:
-        try:
+        with suppress(StripeUnreachable, StripeRefused):
             observe_checkout(stripe_calls.retrieve_checkout(payment.checkout_id))
-        except (StripeUnreachable, StripeRefused):
-            pass
         Payment.objects.of(payment.organisation_id).filter(pk=payment.pk).update(looked_up_at=timezone.now())
         payment.refresh_from_db()
     return payment

@@ -58,7 +58,7 @@ def keep(payment: Payment, **fields: Any) -> None:
 
 def end(attempt: PaymentAttempt, state: str, code: str = "", message: str = "") -> None:
     """Close an attempt. What has succeeded stays so; a failed one may still turn out to have succeeded."""
-    if attempt.state == PaymentAttempt.State.SUCCEEDED or attempt.state == state:
+    if attempt.state in (PaymentAttempt.State.SUCCEEDED, state):
         return
     attempt.state = state
     attempt.failure_code, attempt.failure_message = code[:60], message[:300]

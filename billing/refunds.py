@@ -45,7 +45,7 @@ def _write(organisation_id: UUID, payment_id: UUID, amount: Money, reason: str) 
     now = timezone.now()
     snapshot = snapshots.of_credit(receipt, (net, tax, amount), taxes, reason, now)
     note = documents.issue(
-        DocumentKind.CREDIT_NOTE, receipt.charge, (net, tax, amount), snapshot, now, receipt
+        DocumentKind.CREDIT_NOTE, receipt.charge, (net, tax, amount), snapshot, now, corrects=receipt
     )
     _post_credit(note, taxes)
     payments.keep(payment, refunded=payment.refunded + amount)
@@ -91,7 +91,7 @@ def _check(payment: Payment, amount: Money, reason: str) -> None:
 def _split(receipt: Document, amount: Money) -> tuple[Money, Taxes]:
     """Net and taxes of a gross amount, in the receipt's proportions; what is credited last takes the rest.
 
-    Over all credit notes of a receipt, tax by rate never exceeds the receipt's and meets it when all is credited.
+    Over all credit notes of a receipt, tax by rate meets the receipt's when all is credited.
     """
     credited = _credited(receipt)
     share = amount.amount + credited["gross"]

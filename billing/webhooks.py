@@ -20,7 +20,7 @@ MAX_BYTES = 1_000_000
 @require_POST
 @transaction.non_atomic_requests
 def stripe_webhook(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """400, and no row, for what Stripe did not sign for this very endpoint and mode; 200 once it is written."""
+    """400, and no row, for what Stripe did not sign for this endpoint and mode; 200 once it is written."""
     secret = stripe_archive.secret_of(uuid)
     payload = request.body if int(request.headers.get("content-length") or 0) <= MAX_BYTES else b""
     event = (

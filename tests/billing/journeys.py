@@ -36,7 +36,7 @@ def euros(amount: str) -> Money:
 
 
 def make_place(organisation: Organisation | None = None, **tariff: Any) -> Connector:
-    """A connector where the tariff of `make_tariff_document(**tariff)` is in force: 0.50 a kWh plus 20 % tax."""
+    """A connector with `make_tariff_document(**tariff)` in force: 0.50 a kWh plus 20 % tax."""
     organisation = organisation or make_organisation(legal_name="Stroom BV", city="Utrecht", country="NL")
     connector = connector_of(make_station(make_site(organisation, city="Utrecht")))
     make_tariff(make_tariff_document(**tariff), organisation=organisation)

@@ -87,7 +87,8 @@ def test_a_journal_without_entries_never_commits(organisation: Organisation) -> 
 
 INSERT = """
 INSERT INTO billing_entry (id, organisation_id, journal_id, account_id, amount, currency, booked_at)
-SELECT gen_random_uuid(), %s, %s, %s, %s, %s, booked_at + %s * interval '1 second' FROM billing_journal WHERE id = %s
+SELECT gen_random_uuid(), %s, %s, %s, %s, %s, booked_at + %s * interval '1 second'
+FROM billing_journal WHERE id = %s
 """
 
 

@@ -87,7 +87,7 @@ def test_an_event_about_an_unknown_object_is_kept_and_can_be_replayed(stripe: fa
 def test_any_order_and_repetition_ends_in_the_same_state(
     stripe: fakestripe.Server, endpoint: str, data: st.DataObject
 ) -> None:
-    """Each example is a guest journey of its own; its events come shuffled, doubled and in part not at all."""
+    """Each example is a guest journey; its events come shuffled, doubled and in part not at all."""
     known = {event["id"] for event in events(stripe)}
     payment = pay_as_guest(stripe, make_place())
     guests_own = [event for event in events(stripe) if event["id"] not in known]
