@@ -111,7 +111,11 @@ def all_intents() -> Iterator[Obj]:
     """All PaymentIntents, newest first, with their latest charge."""
     last: Obj = {}
     while True:
-        found = ask(lambda stripe, last=last: stripe.v1.payment_intents.list(_params(last | {"limit": 100, "expand": CHARGES})))
+        found = ask(
+            lambda stripe, last=last: stripe.v1.payment_intents.list(
+                _params(last | {"limit": 100, "expand": CHARGES})
+            )
+        )
         yield from found["data"]
         if not found["has_more"]:
             return

@@ -26,7 +26,6 @@ from tests.builders import (
     make_station,
     make_tariff,
     make_tariff_document,
-    make_token,
 )
 
 EUR = "EUR"
@@ -37,14 +36,16 @@ def euros(amount: str) -> Money:
 
 
 def make_place(organisation: Organisation | None = None, **tariff: Any) -> Connector:
-    """A connector where the tariff of `make_tariff_document(**tariff)` is in force: 0.50 a kWh plus 20 % tax."""
+    """A connector with `make_tariff_document(**tariff)` in force: 0.50 a kWh plus 20 % tax."""
     organisation = organisation or make_organisation(legal_name="Stroom BV", city="Utrecht", country="NL")
     connector = connector_of(make_station(make_site(organisation, city="Utrecht")))
     make_tariff(make_tariff_document(**tariff), organisation=organisation)
     return connector
 
 
-def charge_at(connector: Connector, driver: Driver | None = None, *, kwh: int = 10, **fields: Any) -> ChargingSession:
+def charge_at(
+    connector: Connector, driver: Driver | None = None, *, kwh: int = 10, **fields: Any
+) -> ChargingSession:
     """A session that has ended an hour ago and is priced: `kwh` for 0.60 each with tax."""
     start = fields.pop("start", timezone.now() - timedelta(hours=2))
     session = make_session(connector, start=start, energy_wh=kwh * 1000, driver=driver, **fields)
@@ -143,5 +144,3 @@ def settle(rounds: int = 12) -> None:
 def charged_at(stripe: fakestripe.Server) -> int:
     """Minor units that Stripe has received in all."""
     return sum(intent["amount_received"] for intent in stripe.control.state().get("payment_intent", []))
-
-
