@@ -63,16 +63,14 @@ def observe_setup(checkout: Obj) -> PaymentProfile | None:
 
 
 def refresh(driver: Driver) -> PaymentProfile | None:
-    """Ask Stripe for the driver's cards, e.g. when the setup page sends the driver back before the webhook."""
+    """Take the card that was saved last, e.g. when the setup page sends the driver back before the webhook."""
     profile = PaymentProfile.objects.filter(driver=driver).exclude(customer_id="").first()
     if profile is None:
         return None
     cards = stripe_calls.cards_of(profile.customer_id)
     if not cards:
         return _forget(profile)
-    if any(card["id"] == profile.payment_method_id for card in cards[1:]):
-        return profile
-    return adopt(profile, cards[0])
+    return profile if cards[0]["id"] == profile.payment_method_id else adopt(profile, cards[0])
 
 
 def adopt(profile: PaymentProfile, method: Obj) -> PaymentProfile:

@@ -19,7 +19,7 @@ def publish(tariff: Tariff, document: Mapping[str, Any], valid_from: datetime | 
     """Add the next version of `tariff` and return it; an equal document in force is returned as it is.
 
     Raises pricing.PricingError, which names the field: for a document the engine would refuse, for another
-    currency than the tariff's, and for a `valid_from` in the past, since sessions that started there are priced.
+    currency than the tariff's, and for a `valid_from` in the past: sessions that started there are priced.
     """
     _check(tariff, document)
     last = _lock_and_last(tariff)

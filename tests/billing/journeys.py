@@ -74,6 +74,15 @@ def save_card(driver: Driver, card: str = "pm_card_visa") -> None:
     cards.refresh(driver)
 
 
+def save_card_with_challenge(stripe: fakestripe.Server, driver: Driver) -> None:
+    """The driver saves, on the hosted page, a card whose bank asks for authentication every time."""
+    url = cards.start_card_setup(driver, "http://127.0.0.1/ok", "http://127.0.0.1/no")
+    checkout_id = url.split("/c/pay/")[1].split("/")[0].split("?")[0].split("#")[0]
+    done = stripe.control.pay(checkout_id, card="4000002760003184")
+    stripe.control.challenge(done["setup_intent"])
+    assert cards.observe_setup(stripe_calls.retrieve_checkout(checkout_id)) is not None
+
+
 def pay_as_guest(
     stripe: fakestripe.Server, connector: Connector, *, hold: str = "30.00", card: str = "4242424242424242"
 ) -> Payment:
@@ -117,6 +126,11 @@ def deliver(stripe: fakestripe.Server, endpoint: str) -> None:
     for event in events(stripe):
         assert Client().post(**signed(event, endpoint)).status_code == 200
     sweeps.every_few_seconds()
+
+
+def make_later(payment: Payment, **ago: Any) -> None:
+    """As if so much time had passed since the guest's card was authorised."""
+    Payment.objects.filter(pk=payment.pk).update(held_at=timezone.now() - timedelta(**ago))
 
 
 def settle(rounds: int = 12) -> None:
