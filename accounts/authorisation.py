@@ -1,5 +1,6 @@
 """May this tag charge at this organisation's stations?"""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 from uuid import UUID
@@ -30,13 +31,33 @@ class Authorisation:
 
 def authorise(organisation_id: UUID, uid: str) -> Authorisation:
     """Judge the tag `uid` for `organisation_id`: unknown, blocked, expired or good. Two queries."""
-    token = Token.objects.filter(uid_hash=Token.hash_of(uid)).select_related("driver").first()
+    return authorise_all([(organisation_id, uid)])[organisation_id, uid]
+
+
+def authorise_all(asked: Iterable[tuple[UUID, str]]) -> dict[tuple[UUID, str], Authorisation]:
+    """Judge many tags, each for an organisation, in two queries."""
+    hashes = {question: Token.hash_of(question[1]) for question in asked}
+    found = Token.objects.filter(uid_hash__in=set(hashes.values())).select_related("driver")
+    tokens: dict[str, Token] = {token.uid_hash: token for token in found}
+    blocked = _blocked({organisation for organisation, _ in hashes}, tokens.values()) if tokens else set()
+    return {
+        question: _judge(question[0], tokens.get(uid_hash), blocked) for question, uid_hash in hashes.items()
+    }
+
+
+def _blocked(organisations: set[UUID], tokens: Iterable[Token]) -> set[tuple[UUID, UUID]]:
+    rows = DriverBlock.objects.filter(
+        organisation__in=organisations,
+        driver__in={token.driver_id for token in tokens},
+        lifted_at__isnull=True,
+    )
+    return set(rows.values_list("organisation_id", "driver_id"))
+
+
+def _judge(organisation_id: UUID, token: Token | None, blocked: set[tuple[UUID, UUID]]) -> Authorisation:
     if token is None:
         return Authorisation(Verdict.INVALID)
-    in_debt = DriverBlock.objects.filter(
-        organisation=organisation_id, driver=token.driver_id, lifted_at__isnull=True
-    ).exists()
-    if token.blocked_at is not None or in_debt:
+    if token.blocked_at is not None or (organisation_id, token.driver_id) in blocked:
         return Authorisation(Verdict.BLOCKED, token)
     if not token.is_valid:
         return Authorisation(Verdict.EXPIRED, token)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import environ
 
-from evbilling.embedded import database_url, redis_url
+from evbilling.embedded import database_url, redis_url, run_dir
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -146,6 +146,7 @@ PAYMENTS_MODE = env.str("PAYMENTS_MODE", default="fake")  # fake | test | live
 FAKESTRIPE_URL = env.str("FAKESTRIPE_URL", default="http://127.0.0.1:12111")
 if PAYMENTS_MODE == "fake":
     STRIPE_API_HOST = FAKESTRIPE_URL
+    SILENCED_SYSTEM_CHECKS = ["djstripe.W002"]  # a host of our own is what fake means
 STRIPE_LIVE_MODE = PAYMENTS_MODE == "live"
 STRIPE_TEST_SECRET_KEY = env.str("STRIPE_TEST_SECRET_KEY", default="sk_test_" + "0" * 24)
 STRIPE_LIVE_SECRET_KEY = env.str("STRIPE_LIVE_SECRET_KEY", default="")
@@ -168,7 +169,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": env.str("MEDIA_ROOT", default=str(BASE_DIR / ".run" / "media"))},
+        "OPTIONS": {"location": env.str("MEDIA_ROOT", default=str(run_dir() / "media"))},
     },
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
@@ -226,4 +227,5 @@ LOGGING = {
     "formatters": {"line": {"format": "{levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {name: {"level": "WARNING"} for name in ("axes", "fontTools", "rq", "stripe", "weasyprint")},
 }

@@ -1,10 +1,9 @@
 """What a session cost, ready to be shown: its price line and why each line is what it is."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from functools import partial
-from typing import Any
 
 from django.utils.translation import gettext as _
 
@@ -90,8 +89,3 @@ def _add(one: Shares, other: Shares) -> Shares:
         one.fees + other.fees,
         one.tax + other.tax,
     )
-
-
-def result_lines(priced: PricedSession) -> tuple[Mapping[str, Any], ...]:
-    """The engine's own lines, as it stored them."""
-    return tuple(priced.result.get("lines", ()))

@@ -29,12 +29,18 @@ LOOKS: dict[str, Look] = {
     "reserved": Look(_("Reserved"), "lock", "warn"),
     "unavailable": Look(_("Closed"), "dash"),
     "faulted": Look(_("Out of order"), "warn", "bad"),
+    "online": Look(_("Online"), "check", "ok"),
     "offline": Look(_("Offline"), "cross", "bad"),
     "unknown": Look(_("Not known"), "info"),
     # money
     "paid": Look(_("Paid"), "check", "ok"),
     "held": Look(_("Held, not charged"), "lock", "busy"),
     "pending": Look(_("On its way"), "clock", "busy"),
+    "confirm": Look(_("Confirm the payment"), "warn", "warn"),
+    "partly_paid": Look(_("Paid in part"), "warn", "warn"),
+    "carried": Look(_("With the next payment"), "clock"),
+    "on_account": Look(_("On the next invoice"), "file"),
+    "expired": Look(_("Not completed"), "cross"),
     "failed": Look(_("Payment failed"), "warn", "bad"),
     "refunded": Look(_("Refunded"), "back", ""),
     "partly_refunded": Look(_("Partly refunded"), "back", ""),
@@ -42,9 +48,16 @@ LOOKS: dict[str, Look] = {
     "due": Look(_("To be paid"), "clock", "warn"),
     "free": Look(_("Free of charge"), "check", ""),
     "elsewhere": Look(_("Settled elsewhere"), "out", ""),
+    "balanced": Look(_("Balanced"), "check", "ok"),
+    "unbalanced": Look(_("Does not balance"), "warn", "bad"),
+    # tags
+    "valid": Look(_("In use"), "check", "ok"),
+    "blocked": Look(_("Blocked"), "lock", "bad"),
     # sessions
+    "idle": Look(_("Car is full"), "pause", "warn"),
     "running": Look(_("Charging now"), "bolt", "busy"),
     "completed": Look(_("Done"), "check", "ok"),
+    "pricing": Look(_("Being priced"), "clock", "busy"),
     "review": Look(_("Being checked"), "info", "warn"),
 }
 

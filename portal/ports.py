@@ -72,4 +72,7 @@ def _states(organisation: Organisation, connectors: Sequence[Connector]) -> dict
 
 def _running(organisation: Organisation, connectors: Sequence[Connector]) -> dict[UUID, ChargingSession]:
     active = ChargingSession.objects.of(organisation).active().filter(connector__in=connectors)
-    return {session.connector_id: session for session in active.select_related("tariff_version")}
+    return {
+        session.connector_id: session
+        for session in active.select_related("tariff_version", "connector__evse__station__site")
+    }

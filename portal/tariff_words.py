@@ -32,13 +32,16 @@ def price_words(document: Mapping[str, Any]) -> tuple[PriceWord, ...]:
 
 def _components(document: Mapping[str, Any], currency: str) -> Iterator[PriceWord]:
     included = document.get("tax_included") in (True, "YES")
+    seen: set[str] = set()
     for element in document["elements"]:
-        conditions = _conditions(element.get("restrictions") or {})
+        conditions = conditions_of(element)
         for component in element["price_components"]:
             dimension = component["type"]
             price, unit = _per(dimension, _with_tax(component, included))
+            when = conditions or (_("at all other times") if dimension in seen else "")
+            seen.add(dimension)
             yield PriceWord(
-                KIND_OF[dimension], _name(dimension), words.unit_price(price, currency, unit), conditions
+                KIND_OF[dimension], _name(dimension), words.unit_price(price, currency, unit), when
             )
 
 
@@ -77,7 +80,9 @@ def _per(dimension: str, price: Decimal) -> tuple[Decimal, str]:
     return price, _("hour")
 
 
-def _conditions(restrictions: Mapping[str, Any]) -> str:
+def conditions_of(element: Mapping[str, Any]) -> str:
+    """When a tariff element applies, in words; empty: always."""
+    restrictions = element.get("restrictions") or {}
     return ", ".join(
         text for text in (_clock(restrictions), _days(restrictions), *_bounds(restrictions)) if text
     )

@@ -1,8 +1,14 @@
-"""The portal's URL map."""
+"""The portal's URL map. Each view says who may see it (portal.scopes)."""
 
 from django.urls import URLPattern, path
 
-from portal.public import design, views as public
+from portal.driver import actions
+from portal.driver import views as driver
+from portal.guest import live
+from portal.guest import views as guest
+from portal.owner import views as owner
+from portal.public import design
+from portal.public import views as public
 
 app_name = "portal"
 
@@ -10,4 +16,30 @@ urlpatterns: list[URLPattern] = [
     path("", public.start, name="start"),
     path("theme/", public.theme, name="theme"),
     path("design/", design.design, name="design"),
+    path("station/", driver.find_station, name="find-station"),
+    path("s/<str:code>/", guest.station, name="station"),
+    path("s/<str:code>/start/", guest.start, name="station-start"),
+    path("g/<str:signed>/", live.live, name="guest-live"),
+    path("g/<str:signed>/state/", live.state, name="guest-state"),
+    path("g/<str:signed>/stop/", live.stop, name="guest-stop"),
+    path("driver/", driver.home, name="driver-home"),
+    path("driver/now/", driver.now, name="driver-now"),
+    path("driver/history/", driver.history, name="driver-history"),
+    path("driver/charge/", driver.charge, name="driver-charge"),
+    path("driver/account/", driver.account, name="driver-account"),
+    path("driver/card/", actions.add_card, name="add-card"),
+    path("driver/card/added/", actions.card_added, name="card-added"),
+    path("driver/card/remove/", actions.remove_card, name="remove-card"),
+    path("driver/sessions/<uuid:session_id>/", driver.session, name="driver-session"),
+    path("driver/sessions/<uuid:session_id>/stop/", actions.stop, name="driver-stop"),
+    path("driver/sessions/<uuid:session_id>/receipt/", actions.receipt, name="driver-receipt"),
+    path("owner/", owner.organisations, name="organisations"),
+    path("owner/<slug:organisation>/", owner.today, name="today"),
+    path("owner/<slug:organisation>/board/", owner.board, name="board"),
+    path("owner/<slug:organisation>/sessions/", owner.sessions, name="sessions"),
+    path("owner/<slug:organisation>/sessions/<uuid:session_id>/", owner.session, name="session"),
+    path("owner/<slug:organisation>/stations/", owner.stations, name="stations"),
+    path(
+        "owner/<slug:organisation>/stations/<uuid:station_id>/code/", owner.station_code, name="station-code"
+    ),
 ]

@@ -39,6 +39,12 @@ def money(value: Decimal, currency: str) -> str:
     return f"{amount(value, currency)}{THIN_SPACE}{currency}"
 
 
+def short_money(value: Decimal, currency: str) -> str:
+    """A plain amount with its currency code: `45 EUR`, `4.50 EUR`."""
+    digits = 0 if value == value.to_integral_value() else minor_digits(currency)
+    return f"{number(value, digits)}{THIN_SPACE}{currency}"
+
+
 def plain(value: Decimal) -> str:
     """A number with the digits it has, for an axis: `1,200`, `2.5`."""
     own_digits = -int(value.normalize().as_tuple().exponent) if value else 0

@@ -1,6 +1,6 @@
 """Back to what the migrations made, after a test that really commits.
 
-Django's own way truncates every table: slow with some 150 of them, and it takes the rows that migrations made.
+Django's own way truncates every table: slow with some 150 of them, and the rows that migrations made go too.
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import psycopg
 from psycopg import sql
 
 TABLES = """
-    SELECT format('%I.%I', nspname, relname) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
+    SELECT format('%I.%I', nspname, relname)
+    FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace
     WHERE relkind = 'r' AND relpersistence <> 't' AND nspname <> 'information_schema' AND nspname !~ '^pg_'
     AND pg_relation_size(pg_class.oid) > 0
 """
@@ -75,7 +76,8 @@ def _filled(connection: psycopg.Connection) -> list[str]:
 
 def _seed(connection: psycopg.Connection, table: str) -> Seed:
     with connection.cursor().copy(sql.SQL("COPY {} TO STDOUT (FORMAT binary)").format(_name(table))) as copy:
-        return Seed(_signature(connection, table), b"".join(bytes(block) for block in copy))
+        rows = b"".join(bytes(block) for block in copy)
+    return Seed(_signature(connection, table), rows)
 
 
 def _load(connection: psycopg.Connection, table: str, rows: bytes) -> None:
@@ -100,4 +102,4 @@ def _shrink(connection: psycopg.Connection, tables: list[str]) -> None:
 
 def _name(table: str) -> sql.Composable:
     """A name that PostgreSQL itself has quoted."""
-    return sql.SQL(table)  # type: ignore[arg-type]
+    return sql.SQL(table)

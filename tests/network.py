@@ -1,6 +1,6 @@
-"""No test talks to the outside: what tries is refused, and the test fails even if the code under test swallows that.
+"""No test talks to the outside: who tries is refused, and the test fails even if the refusal is swallowed.
 
-An audit hook sees every look-up and connection of Python's `socket` module, whoever imported what from it when.
+An audit hook sees each look-up and connection of Python's `socket` module, whoever imported what from it.
 Processes that tests start carry the same guard (see `tests/offline/sitecustomize.py`).
 """
 

@@ -3,6 +3,7 @@
 from charging.models.command import StationCommand
 from charging.models.priced import PricedSession
 from charging.models.quarantine import ImportBatch, QuarantinedFact
+from charging.models.review import SessionReview
 from charging.models.session import ChargingSession, Reading, SessionState
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "PricedSession",
     "QuarantinedFact",
     "Reading",
+    "SessionReview",
     "SessionState",
     "StationCommand",
 ]

@@ -1,8 +1,10 @@
 """Facts that don't fit are kept with their raw form and a reason; and what each import brought."""
 
+import pgtrigger
 from django.db import models
 
 from accounts.tenancy import TenantModel
+from charging import late_facts
 from charging.models.session import ChargingSession
 from stations.models import Station
 
@@ -54,6 +56,10 @@ class QuarantinedFact(TenantModel):
             )
         ]
         indexes = [models.Index(fields=["organisation", "reason"])]
+        triggers: tuple[pgtrigger.Trigger, ...] = (
+            *TenantModel.Meta.triggers,
+            late_facts.hold_priced(late_facts.QUARANTINED_MATTERS),
+        )
 
     def __str__(self) -> str:
         return f"{self.reason}: {self.detail}"

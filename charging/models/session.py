@@ -2,6 +2,7 @@
 
 from typing import Any, ClassVar
 
+import pgtrigger
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
@@ -9,6 +10,7 @@ from django.db.models import F, Q
 from accounts.identifiers import uuid7
 from accounts.models import Driver, Organisation, Token
 from accounts.tenancy import TenantModel, TenantQuerySet
+from charging import late_facts
 from stations.models import Connector, Station
 from tariffs.models import TariffVersion
 
@@ -18,6 +20,14 @@ class SessionQuerySet(TenantQuerySet["ChargingSession"]):
 
     def active(self) -> "SessionQuerySet":
         return self.filter(state=ChargingSession.State.ACTIVE)
+
+    def to_pin(self) -> "SessionQuerySet":
+        """Started, and nobody has looked yet by which tariff version it is priced."""
+        return self.filter(
+            tariff_version__isnull=True,
+            state__in=(ChargingSession.State.ACTIVE, ChargingSession.State.ENDED),
+            quality__in=(ChargingSession.Quality.GOOD, ChargingSession.Quality.RELEASED),
+        )
 
     def to_rate(self) -> "SessionQuerySet":
         """Ended, fit to be priced, not priced yet."""
@@ -120,7 +130,17 @@ class ChargingSession(TenantModel):
             models.Index(
                 fields=["organisation", "ended_at"], condition=Q(quality="held"), name="session_held"
             ),
+            models.Index(
+                fields=["organisation", "started_at"],
+                condition=Q(tariff_version__isnull=True, state__in=("active", "ended")),
+                name="session_to_pin",
+            ),
         ]
+        triggers: tuple[pgtrigger.Trigger, ...] = (
+            *TenantModel.Meta.triggers,
+            late_facts.hold_changed(),
+            late_facts.stays_priced(),
+        )
 
     def __str__(self) -> str:
         return f"{self.started_at:%Y-%m-%d %H:%M} {self.connector_id}"
@@ -152,6 +172,10 @@ class Reading(models.Model):
 
     class Meta:
         indexes = [models.Index(fields=["session", "at"], name="reading_of_session")]
+        triggers: tuple[pgtrigger.Trigger, ...] = (
+            *TenantModel.Meta.triggers,
+            late_facts.hold_priced(late_facts.READING_MATTERS),
+        )
 
     def __str__(self) -> str:
         return f"{self.register_wh} Wh at {self.at:%Y-%m-%d %H:%M:%S}"
@@ -174,6 +198,10 @@ class SessionState(TenantModel):
         constraints = [
             models.UniqueConstraint(fields=["organisation", "session", "at"], name="session_state_once")
         ]
+        triggers: tuple[pgtrigger.Trigger, ...] = (
+            *TenantModel.Meta.triggers,
+            late_facts.hold_priced(late_facts.STATE_MATTERS),
+        )
 
     def __str__(self) -> str:
         return f"{self.state} from {self.at:%H:%M:%S}"

@@ -55,6 +55,11 @@ class Use:
 
     def leave(self, wait_s: float = 0) -> bool:
         """Give the share back. True if the service ended within `wait_s`, False if others still use it."""
+        if not self.service.home.exists():
+            return True
+        with FileLock(self.service.home / "start.lock"):
+            if self._guard.is_free() and self.service.pids():  # its guard was killed: who would end it?
+                _start_guard(self.service)
         self._use.release()
         return wait_until(self._guard.is_free, wait_s)
 

@@ -1,18 +1,23 @@
 """The design system's small parts, as template tags: icon, badge, money, tile, price line, chart, field."""
 
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from django import template
 from django.forms import BoundField
 from django.http import HttpRequest
 from django.templatetags.static import static
+from django.utils.formats import date_format
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
+from billing.models import Payment
 from portal import words
 from portal.charts import HeatMap, LineChart, PriceLine, StackedBars
-from portal.look import THEME_COOKIE, Look, look_of, theme_of
+from portal.look import THEME_COOKIE, look_of, theme_of
+from portal.payment_words import words_for_payment
 from portal.tiles import Tile
 
 register = template.Library()
@@ -43,7 +48,7 @@ def theme(context: template.Context) -> str:
 
 
 @register.inclusion_tag("ui/badge.html")
-def badge(state: str, text: str = "") -> dict[str, Look | str]:
+def badge(state: str, text: str = "") -> dict[str, object]:
     """A state as text, icon and colour. `state` is a key of `portal.look.LOOKS`; unknown ones show plainly."""
     look = look_of(state)
     return {"look": look, "text": text or look.text}
@@ -61,6 +66,33 @@ def money(value: Any, currency: str = "") -> SafeString:
 
 
 @register.simple_tag
+def plain_amount(value: Decimal, currency: str) -> SafeString:
+    """An amount in a column whose currency stands elsewhere; zero quietly, as a dash."""
+    if value == 0:
+        return mark_safe('<span class="zero">–</span>')
+    return format_html('<span class="money">{}</span>', words.amount(value, currency))
+
+
+@register.inclusion_tag("ui/badge.html")
+def payment_badge(payment: Payment) -> dict[str, object]:
+    """The state of a payment, in the reader's words."""
+    look = look_of(words_for_payment(payment).state)
+    return {"look": look, "text": look.text}
+
+
+@register.filter
+def sessions(count: int) -> str:
+    """`1 session`, `12 sessions`."""
+    return words.sessions(count)
+
+
+@register.filter
+def fixed(value: Decimal) -> str:
+    """A sum with two digits."""
+    return words.number(value, 2)
+
+
+@register.simple_tag
 def kwh(energy_wh: int, digits: int = 2) -> SafeString:
     """Energy with its unit small."""
     return format_html(
@@ -72,6 +104,30 @@ def kwh(energy_wh: int, digits: int = 2) -> SafeString:
 def duration(seconds: int) -> str:
     """Seconds as hours and minutes."""
     return words.duration(int(seconds))
+
+
+@register.filter
+def kilowatts(power_w: int) -> str:
+    """Watts as kW, with the digits they have."""
+    return words.plain(Decimal(power_w) / 1000)
+
+
+@register.filter
+def grouped(value: int | None) -> str:
+    """A whole number with its thousands apart; empty for None."""
+    return "" if value is None else words.number(value)
+
+
+@register.filter
+def in_zone(moment: datetime, zone: ZoneInfo) -> datetime:
+    """A moment by the wall clock of `zone`; show it with `local`, which leaves it there."""
+    return moment.astimezone(zone)
+
+
+@register.filter
+def local(moment: datetime, pattern: str) -> str:
+    """A moment in the zone it carries; Django's `date` would turn it into the server's."""
+    return date_format(moment, pattern)
 
 
 @register.inclusion_tag("ui/tile.html")

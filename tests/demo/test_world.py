@@ -1,13 +1,14 @@
 """The demo world is made once, and its history adds each day once."""
 
 from datetime import date
+from itertools import pairwise
 
 import pytest
-from demo.stations.credentials import station_password
 
 from accounts.models import Driver, Organisation, RegistryKey
 from charging.models import ChargingSession, Reading
 from demo import history, world
+from demo.stations.credentials import station_password
 from stations.models import Connector, Station
 from tariffs.assignment import version_in_force
 
@@ -44,4 +45,4 @@ def test_nobody_charges_twice_at_once_at_a_connector() -> None:
     for connector in Connector.objects.all():
         visits = list(connector.sessions.order_by("started_at"))
         assert visits
-        assert all(a.ended_at < b.started_at for a, b in zip(visits, visits[1:], strict=False))
+        assert all(a.ended_at < b.started_at for a, b in pairwise(visits))

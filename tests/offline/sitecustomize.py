@@ -1,4 +1,4 @@
-"""Python imports this by itself when its folder is on PYTHONPATH: tests put it there for processes they start."""
+"""Python imports this by itself if its folder is on PYTHONPATH: the network guard of tests' processes."""
 
 import os
 import sys

@@ -1,0 +1,138 @@
+"""A snapshot as its printed page shows it: words and figures, nothing looked up anywhere."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from decimal import Decimal
+from fractions import Fraction
+from typing import Any
+
+from billing.snapshots import Snapshot
+
+SHARES = (
+    ("energy", "Energy"),
+    ("time", "Time"),
+    ("parking", "Parked after charging"),
+    ("fees", "Fees"),
+    ("tax", "Tax"),
+)
+KINDS = {
+    "ENERGY": "Energy",
+    "TIME": "Charging time",
+    "PARKING_TIME": "Parked after charging",
+    "FLAT": "Start fee",
+    "RESERVATION_TIME": "Reservation time",
+    "RESERVATION_FLAT": "Reservation fee",
+    "MIN_PRICE": "Up to the minimum price",
+    "MAX_PRICE": "Down to the maximum price",
+}
+BAR_WIDTH = 1000
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A part of the price line; `x` and `width` on a bar of BAR_WIDTH."""
+
+    name: str
+    label: str
+    amount: str
+    x: int
+    width: int
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """A line of the table, as text."""
+
+    what: str
+    rule: str
+    when: str
+    quantity: str
+    unit_price: str
+    tax: str
+    net: str
+
+
+def page_of(snapshot: Snapshot) -> dict[str, Any]:
+    """The template's context."""
+    session = snapshot["session"]
+    started_at = datetime.fromisoformat(session["started_at"])
+    ended_at = datetime.fromisoformat(session["ended_at"])
+    return {
+        "document": snapshot,
+        "title": "Credit note" if snapshot["kind"] == "credit_note" else "Receipt",
+        "issued_at": datetime.fromisoformat(snapshot["issued_at"]),
+        "started_at": f"{started_at:%d %b %Y, %H:%M}",
+        "ended_at": f"{ended_at:%H:%M}" if started_at.date() == ended_at.date() else f"{ended_at:%d %b %Y, %H:%M}",
+        "duration": duration(session["duration_s"]),
+        "energy_kwh": kwh(session["energy_wh"]),
+        "segments": segments(snapshot["shares"]) if "shares" in snapshot else [],
+        "rows": [row(line, session["time_zone"], started_at) for line in snapshot.get("lines", ())],
+        "bar_width": BAR_WIDTH,
+    }
+
+
+def segments(shares: dict[str, str]) -> list[Segment]:
+    """The price line: each share of the gross in proportion, none of the priced ones too thin to see."""
+    amounts = {name: Decimal(shares[name]) for name, _ in SHARES if Decimal(shares[name]) > 0}
+    total = sum(amounts.values(), Decimal(0))
+    made: list[Segment] = []
+    x = 0
+    for name, label in SHARES:
+        if name in amounts:
+            width = max(12, int(amounts[name] * BAR_WIDTH / total))
+            made.append(Segment(name, label, shares[name], x, width))
+            x += width
+    return made
+
+
+def row(line: dict[str, Any], time_zone: str, started_at: datetime) -> Row:
+    kind = line["kind"]
+    element = line["element"]
+    return Row(
+        what=KINDS.get(kind, kind),
+        rule="price limit" if element is None else f"rule {element + 1}",
+        when=_span(line, started_at) if kind in ("ENERGY", "TIME", "PARKING_TIME") else "",
+        quantity=_quantity(kind, line["billed"]),
+        unit_price=_unit_price(kind, line["price"]),
+        tax="–" if line["tax_percent"] is None else f"{figure(line['tax_percent'], 2)} %",
+        net=figure(line["net"], 4, least=2),
+    )
+
+
+def _span(line: dict[str, Any], started_at: datetime) -> str:
+    zone = started_at.tzinfo
+    first, last = (datetime.fromisoformat(line[end]).astimezone(zone) for end in ("start", "end"))
+    return f"{first:%H:%M}–{last:%H:%M}"
+
+
+def _quantity(kind: str, billed: Any) -> str:
+    if kind == "ENERGY":
+        return f"{kwh(billed)} kWh"
+    if kind in ("TIME", "PARKING_TIME", "RESERVATION_TIME"):
+        return duration(billed)
+    return "1" if kind in ("FLAT", "RESERVATION_FLAT") else ""
+
+
+def _unit_price(kind: str, price: str | None) -> str:
+    if price is None:
+        return ""
+    per = {"ENERGY": " / kWh", "TIME": " / h", "PARKING_TIME": " / h", "RESERVATION_TIME": " / h"}.get(kind, "")
+    return f"{figure(price, 6, least=2)}{per}"
+
+
+def figure(exact: str, places: int, least: int = 0) -> str:
+    """An exact number ("1.25", "10/3") with at most `places` decimals, and at least `least`."""
+    rounded = round(Fraction(exact) * 10**places)
+    digits = f"{abs(rounded):0{places + 1}d}"
+    whole, part = digits[:-places], digits[-places:].rstrip("0").ljust(least, "0")
+    return f"{'−' if rounded < 0 else ''}{whole}{'.' if part else ''}{part}"
+
+
+def kwh(wh: Any) -> str:
+    """12345 -> 12.345."""
+    return figure(str(Fraction(wh) / 1000), 3, least=1)
+
+
+def duration(seconds: Any) -> str:
+    """3725 -> 1:02:05."""
+    return str(timedelta(seconds=round(Fraction(seconds))))

@@ -1,0 +1,27 @@
+"""Ledger, charges, payments, documents, Stripe's inbox, and the drivers' history."""
+
+from billing.models.charge import ChargeLine, SessionCharge
+from billing.models.document import Document, DocumentCounter, DocumentFile, DocumentKind, Mail
+from billing.models.history import DriverHistoryEntry
+from billing.models.ledger import Account, Entry, Journal
+from billing.models.payment import Payment, PaymentAttempt, Refund
+from billing.models.stripe import PaymentProfile, StripeEventInbox
+
+__all__ = [
+    "Account",
+    "ChargeLine",
+    "Document",
+    "DocumentCounter",
+    "DocumentFile",
+    "DocumentKind",
+    "DriverHistoryEntry",
+    "Entry",
+    "Journal",
+    "Mail",
+    "Payment",
+    "PaymentAttempt",
+    "PaymentProfile",
+    "Refund",
+    "SessionCharge",
+    "StripeEventInbox",
+]

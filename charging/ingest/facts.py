@@ -1,0 +1,117 @@
+"""What stations report, in charging's own words: the gateway says these, `charging.ingest` commits them."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from uuid import UUID
+
+from accounts.authorisation import Verdict
+
+
+@dataclass(slots=True)
+class Reporter:
+    """The station that reports: its tenant, its row, and its connectors by the number the station uses."""
+
+    organisation_id: UUID
+    station_id: UUID
+    identity: str
+    connectors: dict[int, UUID] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class TagShown:
+    """A tag was presented; answered with the verdict on it."""
+
+    reporter: Reporter
+    uid: str
+
+
+@dataclass(slots=True)
+class Started:
+    """A transaction started. `source_key` makes a repeated report the same session."""
+
+    reporter: Reporter
+    connector_id: UUID
+    source_key: str
+    uid: str
+    at: datetime
+    register_wh: int
+    raw: str
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Metered:
+    """Registers and more at one instant of a transaction. `sampled` is JSON as it came."""
+
+    reporter: Reporter
+    transaction_id: str
+    at: datetime
+    register_wh: int | None
+    power_w: int | None
+    current_ma: int | None
+    soc_percent: int | None
+    sampled: str
+    raw: str = ""
+
+
+@dataclass(slots=True)
+class Stopped:
+    """A transaction ended."""
+
+    reporter: Reporter
+    transaction_id: str
+    at: datetime
+    register_wh: int
+    reason: str
+    raw: str
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class StatusReported:
+    """What a connector says of itself from `at` on."""
+
+    reporter: Reporter
+    connector_id: UUID
+    status: str
+    at: datetime
+    received_at: datetime
+    error_code: str = ""
+    info: str = ""
+
+
+@dataclass(slots=True)
+class Booted:
+    """A station started up and said what it is."""
+
+    reporter: Reporter
+    at: datetime
+    vendor: str
+    model: str
+    serial_number: str
+    firmware_version: str
+
+
+@dataclass(slots=True)
+class Misfit:
+    """Something that can't be believed or placed; kept with its raw form."""
+
+    reporter: Reporter
+    reason: str
+    detail: str
+    raw: str
+
+
+Fact = TagShown | Started | Metered | Stopped | StatusReported | Booted | Misfit
+
+
+@dataclass(slots=True, frozen=True)
+class Outcome:
+    """What became of a fact: the verdict on a tag, the transaction it opened, why it is quarantined."""
+
+    verdict: Verdict | None = None
+    transaction_id: int | None = None
+    quarantined: str = ""
+
+
+TAKEN = Outcome()

@@ -1,0 +1,125 @@
+"""Open a session for each transaction that started; a repeated report finds the session it opened."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from django.db import connection
+
+from accounts.authorisation import Authorisation, Verdict, authorise_all
+from accounts.identifiers import uuid7
+from charging.ingest.facts import Outcome, Started
+from charging.ingest.quarantine import Doubt, set_aside
+from charging.models import ChargingSession
+
+SOURCE = ChargingSession.Source.OCPP
+ATTEMPTS = 16
+HOLD_REASONS = {
+    Verdict.INVALID: "unknown_tag",
+    Verdict.BLOCKED: "tag_blocked",
+    Verdict.EXPIRED: "tag_expired",
+}
+
+# A vehicle that was paused before the transaction began is still paused.
+PAUSED_AT_START = """
+    INSERT INTO charging_sessionstate (id, organisation_id, session_id, at, state)
+    SELECT v.id, s.organisation_id, s.id, s.started_at,
+           CASE i.status WHEN 'SuspendedEV' THEN 'PARKED' ELSE 'WITHHELD' END
+    FROM unnest(%s::uuid[], %s::uuid[]) AS v(id, session_id)
+    JOIN charging_chargingsession s ON s.id = v.session_id
+    JOIN stations_statusinterval i
+      ON i.organisation_id = s.organisation_id AND i.connector_id = s.connector_id AND i.until IS NULL
+     AND i.status IN ('SuspendedEV', 'SuspendedEVSE') AND i.since <= s.started_at
+    ON CONFLICT DO NOTHING
+"""
+
+Key = tuple[UUID, str]
+Found = dict[Key, tuple[UUID, str]]
+
+
+def open_sessions(starts: Sequence[Started]) -> list[Outcome]:
+    """One outcome per start: the verdict on its tag and its transaction id, the same for every repeat."""
+    known = authorise_all((fact.reporter.organisation_id, fact.uid) for fact in starts)
+    opened = _opened({_key(fact): fact for fact in starts}, known)
+    _note_paused([session_id for session_id, _ in opened.values()])
+    _set_aside_unknown_tags(starts, known, opened)
+    return [
+        Outcome(
+            verdict=known[fact.reporter.organisation_id, fact.uid].verdict,
+            transaction_id=int(opened[_key(fact)][1]),
+        )
+        for fact in starts
+    ]
+
+
+def transaction_number(source_key: str, attempt: int = 0) -> int:
+    """A positive 32-bit number that follows from the start itself, so that no counter is shared."""
+    digest = hashlib.blake2b(f"{attempt}/{source_key}".encode(), digest_size=4).digest()
+    return (int.from_bytes(digest, "big") & 0x7FFFFFFF) or 1
+
+
+def _key(fact: Started) -> Key:
+    return fact.reporter.organisation_id, fact.source_key
+
+
+def _opened(wanted: Mapping[Key, Started], known: Mapping[Key, Authorisation]) -> Found:
+    """Session id and transaction id of each start. Another attempt where a station's two numbers collide."""
+    found: Found = {}
+    for attempt in range(ATTEMPTS):
+        missing = [fact for key, fact in wanted.items() if key not in found]
+        if not missing:
+            return found
+        sessions = [
+            _session(fact, known[fact.reporter.organisation_id, fact.uid], attempt) for fact in missing
+        ]
+        ChargingSession.objects.bulk_create(sessions, ignore_conflicts=True, batch_size=500)
+        found |= _find(missing)
+    if len(found) < len(wanted):
+        raise RuntimeError(f"no free transaction number after {ATTEMPTS} attempts")
+    return found
+
+
+def _find(starts: Sequence[Started]) -> Found:
+    rows = ChargingSession.objects.filter(
+        organisation__in={fact.reporter.organisation_id for fact in starts},
+        source=SOURCE,
+        source_key__in=[fact.source_key for fact in starts],
+    ).values_list("organisation_id", "source_key", "id", "transaction_id")
+    return {(organisation, key): (session, str(number)) for organisation, key, session, number in rows}
+
+
+def _session(fact: Started, authorisation: Authorisation, attempt: int) -> ChargingSession:
+    token = authorisation.token
+    refused = HOLD_REASONS.get(authorisation.verdict)
+    reasons = [*fact.doubts, *([refused] if refused else [])]
+    return ChargingSession(
+        organisation_id=fact.reporter.organisation_id,
+        source=SOURCE,
+        source_key=fact.source_key,
+        station_id=fact.reporter.station_id,
+        connector_id=fact.connector_id,
+        transaction_id=str(transaction_number(fact.source_key, attempt)),
+        token=token,
+        driver_id=token.driver_id if token else None,
+        quality="held" if reasons else "good",
+        hold_reasons=reasons,
+        started_at=fact.at,
+        meter_start_wh=fact.register_wh,
+    )
+
+
+def _note_paused(session_ids: Sequence[UUID]) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(PAUSED_AT_START, [[uuid7() for _ in session_ids], list(session_ids)])
+
+
+def _set_aside_unknown_tags(
+    starts: Sequence[Started], known: Mapping[Key, Authorisation], opened: Found
+) -> None:
+    set_aside(
+        [
+            Doubt(fact.reporter, "unknown_tag", "the tag belongs to nobody", fact.raw, opened[_key(fact)][0])
+            for fact in starts
+            if known[fact.reporter.organisation_id, fact.uid].verdict is Verdict.INVALID
+        ]
+    )

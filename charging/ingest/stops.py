@@ -1,0 +1,84 @@
+"""End sessions. A repeated stop changes nothing; one that contradicts what is known is set aside."""
+
+from collections.abc import Iterable, Sequence
+from uuid import UUID
+
+from charging.ingest.facts import TAKEN, Outcome, Stopped
+from charging.ingest.quarantine import Doubt, set_aside
+from charging.models import ChargingSession
+
+Key = tuple[UUID, str]
+CHANGED = [
+    "state", "quality", "hold_reasons", "ended_at", "meter_end_wh", "stop_reason",
+    "last_reading_at", "last_register_wh", "last_power_w",
+]  # fmt: skip
+
+
+def close_sessions(stops: Sequence[Stopped]) -> list[Outcome]:
+    """One outcome per stop; the sessions are locked for the decision."""
+    sessions = _locked(stops)
+    doubts: list[Doubt] = []
+    closed: dict[UUID, ChargingSession] = {}
+    outcomes = []
+    for fact in stops:
+        session = sessions.get((fact.reporter.station_id, fact.transaction_id))
+        reasons = _close(session, fact)
+        if session is not None and session.meter_end_wh is not None:
+            closed[session.pk] = session
+        doubts += _doubts(session, fact, reasons)
+        outcomes.append(Outcome(quarantined=reasons[0]) if reasons else TAKEN)
+    ChargingSession.objects.bulk_update(closed.values(), CHANGED, batch_size=500)
+    set_aside(doubts)
+    return outcomes
+
+
+def _locked(stops: Iterable[Stopped]) -> dict[Key, ChargingSession]:
+    rows = (
+        ChargingSession.objects.select_for_update()
+        .filter(
+            organisation__in={fact.reporter.organisation_id for fact in stops},
+            station__in={fact.reporter.station_id for fact in stops},
+            transaction_id__in={fact.transaction_id for fact in stops},
+        )
+        .order_by("id")  # two gateways lock in one order
+    )
+    return {(session.station_id, str(session.transaction_id)): session for session in rows}
+
+
+def _close(session: ChargingSession | None, fact: Stopped) -> list[str]:
+    """End the session in memory; the reasons for doubt, most of which hold it."""
+    if session is None:
+        return ["unknown_transaction"]
+    if session.state != ChargingSession.State.ACTIVE:
+        same = (session.ended_at, session.meter_end_wh) == (
+            max(fact.at, session.started_at),
+            fact.register_wh,
+        )
+        return [] if same else ["conflicting_stop"]
+    reasons = _reasons(session, fact)
+    session.state = ChargingSession.State.ENDED
+    session.ended_at = max(fact.at, session.started_at)
+    session.meter_end_wh = session.last_register_wh = fact.register_wh
+    session.last_reading_at = max(session.ended_at, session.last_reading_at or session.ended_at)
+    session.last_power_w = 0
+    session.stop_reason = fact.reason
+    if reasons and session.quality in ("good", "held"):
+        session.quality = "held"
+        session.hold_reasons = [*session.hold_reasons, *(r for r in reasons if r not in session.hold_reasons)]
+    return reasons
+
+
+def _reasons(session: ChargingSession, fact: Stopped) -> list[str]:
+    reasons = list(fact.doubts)
+    if fact.at < session.started_at:
+        reasons.append("stop_before_start")
+    latest = session.last_register_wh if (session.last_reading_at or fact.at) <= fact.at else None
+    if fact.register_wh < max(session.meter_start_wh, latest or 0):
+        reasons.append("register_backwards")
+    return reasons
+
+
+def _doubts(session: ChargingSession | None, fact: Stopped, reasons: Sequence[str]) -> list[Doubt]:
+    detail = f"stop of transaction {fact.transaction_id} at {fact.at.isoformat()} with {fact.register_wh} Wh"
+    session_id = session.pk if session is not None else None
+    return [Doubt(fact.reporter, reason, detail, fact.raw, session_id) for reason in reasons]

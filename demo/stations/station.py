@@ -1,0 +1,292 @@
+"""A simulated station: its connection, its EVSEs, and what it does when the central system calls."""
+
+import asyncio
+import contextlib
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from demo.stations.charge import Charge
+from demo.stations.outbox import Ledger, Outbox, Transaction
+from demo.stations.wire import Offline, Refused, Wire
+
+FIRST_PAUSE_S = 0.5
+
+
+@dataclass(frozen=True)
+class Behaviour:
+    """How the vehicles and the station behave; times in seconds, energies in Wh."""
+
+    meter_interval_s: float = 5.0
+    energy_wh: tuple[int, int] = (4_000, 30_000)
+    pause_when_full_s: tuple[float, float] = (5.0, 60.0)
+    plug_in_s: float = 2.0
+    longest_pause_s: float = 30.0  # between attempts to connect
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A station to simulate: EVSEs as (number, power in W)."""
+
+    identity: str
+    password: str
+    evses: list[tuple[int, int]]
+
+
+@dataclass
+class Evse:
+    """One place to charge; `transaction` while one runs."""
+
+    number: int
+    max_power_w: int
+    register_wh: int
+    status: str = "Available"
+    transaction: Transaction | None = None
+    pause_s: float = 0.0
+    stop_reason: str = ""
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+
+    @property
+    def is_free(self) -> bool:
+        return self.status in ("Available", "Preparing") and self.transaction is None
+
+
+class SimulatedStation:
+    """Lives until cancelled: connects, boots, replays what it could not send, charges vehicles."""
+
+    def __init__(
+        self, plan: Plan, url: str, chance: random.Random, ledger: Ledger, behaviour: Behaviour
+    ) -> None:
+        self.identity, self.chance, self.behaviour = plan.identity, chance, behaviour
+        self.evses = {
+            number: Evse(number, power, register_wh=chance.randrange(10_000, 5_000_000))
+            for number, power in plan.evses
+        }
+        self.wire = Wire(url, plan.identity, plan.password, self.on_call)
+        self.outbox = Outbox(self.wire, ledger)
+        self.booted = asyncio.Event()
+        self.problem = ""
+        self._heartbeat_s = 300.0
+        self._charges: set[asyncio.Task[None]] = set()
+
+    # -- being connected
+
+    async def run(self) -> None:
+        """Stay connected; back off, with some chance, while the central system is away."""
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                await self.wire.open()
+                pause_s = FIRST_PAUSE_S
+                await self._be_online()
+            except Offline as error:
+                self.problem = str(error)
+            await asyncio.sleep(pause_s * self.chance.uniform(0.5, 1.5))
+            pause_s = min(pause_s * 2, self.behaviour.longest_pause_s)
+
+    async def _be_online(self) -> None:
+        reading = asyncio.create_task(self.wire.read())
+        try:
+            await self._greet()
+            talking = [asyncio.create_task(self.outbox.send_all()), asyncio.create_task(self._beat())]
+            try:
+                await asyncio.wait([reading, *talking], return_when=asyncio.FIRST_COMPLETED)
+            finally:
+                await _cancelled(talking)
+        finally:
+            await _cancelled([reading])
+
+    async def _greet(self) -> None:
+        """Boot the first time; tell the statuses each time, since they may have changed meanwhile."""
+        if not self.booted.is_set():
+            answer = await self.wire.call(
+                "BootNotification",
+                {
+                    "chargePointVendor": "evbilling",
+                    "chargePointModel": "Simulator",
+                    "chargePointSerialNumber": self.identity[:25],
+                    "firmwareVersion": "1.0",
+                },
+            )
+            self._heartbeat_s = float(answer.get("interval") or 300)
+            self.booted.set()
+        for evse in self.evses.values():
+            await self._tell_status(evse)
+
+    async def _beat(self) -> None:
+        while True:
+            await asyncio.sleep(self._heartbeat_s)
+            await self.wire.call("Heartbeat", {})
+
+    # -- charging
+
+    def free(self) -> list[Evse]:
+        return [evse for evse in self.evses.values() if evse.is_free]
+
+    def begin(
+        self, evse: Evse, tag: str, charge: Charge, *, authorize: bool, pause_s: float | None = None
+    ) -> asyncio.Task[None]:
+        """Plug a vehicle in; the task ends when it has left, `pause_s` after it was full."""
+        evse.pause_s = self.chance.uniform(*self.behaviour.pause_when_full_s) if pause_s is None else pause_s
+        evse.transaction = Transaction(evse.number, tag)
+        evse.stop.clear()
+        evse.stop_reason = ""
+        task = asyncio.create_task(self._charge(evse, evse.transaction, charge, authorize=authorize))
+        self._charges.add(task)
+        task.add_done_callback(self._charges.discard)
+        return task
+
+    async def finish(self) -> None:
+        """Stop all charges and send what waits."""
+        for evse in self.evses.values():
+            evse.stop.set()
+        if self._charges:
+            await asyncio.wait(self._charges)
+        await self.outbox.emptied.wait()
+
+    async def _charge(self, evse: Evse, transaction: Transaction, charge: Charge, *, authorize: bool) -> None:
+        try:
+            await self._set_status(evse, "Preparing")
+            await self._wait(evse, self.behaviour.plug_in_s)
+            if authorize and not await self._is_authorized(transaction.tag):
+                return
+            await self._run(evse, transaction, charge)
+        finally:
+            evse.transaction = None
+            await self._set_status(evse, "Available")
+
+    async def _run(self, evse: Evse, transaction: Transaction, charge: Charge) -> None:
+        first = evse.register_wh
+        start = {"connectorId": evse.number, "idTag": transaction.tag, "meterStart": first}
+        self.outbox.put("StartTransaction", {**start, "timestamp": now()}, transaction)
+        await self._set_status(evse, "Charging")
+        reason = await self._flow(evse, transaction, charge)
+        stop = {"meterStop": evse.register_wh, "timestamp": now(), "reason": reason, "idTag": transaction.tag}
+        self.outbox.put("StopTransaction", stop, transaction)
+        await self._set_status(evse, "Finishing")
+        await asyncio.sleep(self.behaviour.plug_in_s)
+
+    async def _flow(self, evse: Evse, transaction: Transaction, charge: Charge) -> str:
+        """Meter until the vehicle is full and leaves, or somebody stops it; returns why it ended."""
+        first, clock = evse.register_wh, asyncio.get_running_loop()
+        before = clock.time()
+        while not charge.is_full:
+            stopped = await self._wait(evse, self.behaviour.meter_interval_s)
+            after = clock.time()
+            charge.run(round((after - before) * 1000))
+            before = after
+            evse.register_wh = first + charge.taken_wh
+            self._meter(evse, transaction, charge)
+            if stopped:
+                return evse.stop_reason or "Local"
+            if transaction.accepted is False:
+                return "DeAuthorized"
+        await self._set_status(evse, "SuspendedEV")
+        stopped = await self._wait(evse, evse.pause_s)
+        return (evse.stop_reason or "Local") if stopped else "EVDisconnected"
+
+    def _meter(self, evse: Evse, transaction: Transaction, charge: Charge) -> None:
+        power = charge.power_now_w()
+        values = [
+            ("Energy.Active.Import.Register", str(evse.register_wh), "Wh"),
+            ("Power.Active.Import", str(power), "W"),
+            ("Current.Import", f"{power // 400}", "A"),
+            ("Voltage", "400", "V"),
+            ("SoC", str(20 + charge.filled_percent * 6 // 10), "Percent"),
+        ]
+        sampled = [
+            {"value": value, "measurand": kind, "unit": unit, "context": "Sample.Periodic"}
+            for kind, value, unit in values
+        ]
+        meter_value = [{"timestamp": now(), "sampledValue": sampled}]
+        payload = {"connectorId": evse.number, "meterValue": meter_value}
+        self.outbox.put("MeterValues", payload, transaction)
+
+    async def _is_authorized(self, tag: str) -> bool:
+        """The central system's word; offline, the tag is let in and judged later."""
+        try:
+            answer = await self.wire.call("Authorize", {"idTag": tag})
+        except (Offline, Refused):
+            return True
+        return bool(answer["idTagInfo"]["status"] == "Accepted")
+
+    async def _set_status(self, evse: Evse, status: str) -> None:
+        evse.status = status
+        with contextlib.suppress(Offline, Refused):
+            await self._tell_status(evse)
+
+    async def _tell_status(self, evse: Evse) -> None:
+        payload = {"connectorId": evse.number, "errorCode": "NoError", "status": evse.status}
+        await self.wire.call("StatusNotification", {**payload, "timestamp": now()})
+
+    @staticmethod
+    async def _wait(evse: Evse, seconds: float) -> bool:
+        """Wait that long, or until the charge is to stop: then True."""
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(evse.stop.wait(), seconds)
+        return evse.stop.is_set()
+
+    # -- what the central system asks
+
+    async def on_call(self, action: str, payload: dict[str, Any]) -> dict[str, Any] | None:
+        """The answer to a call, or None where this station knows nothing of it."""
+        able: dict[str, Callable[[dict[str, Any]], str]] = {
+            "RemoteStartTransaction": lambda asked: _word(self._remote_start(asked)),
+            "RemoteStopTransaction": lambda asked: _word(self._remote_stop(asked)),
+            "TriggerMessage": self._trigger,
+            "UnlockConnector": lambda _: "Unlocked",
+            "ChangeConfiguration": lambda _: "NotSupported",
+            "Reset": lambda _: "Accepted",
+            "ChangeAvailability": lambda _: "Accepted",
+            "ClearCache": lambda _: "Accepted",
+        }
+        if action == "GetConfiguration":
+            interval = str(round(self.behaviour.meter_interval_s))
+            known = {"key": "MeterValueSampleInterval", "readonly": True, "value": interval}
+            return {"configurationKey": [known]}
+        return {"status": able[action](payload)} if action in able else None
+
+    def _remote_start(self, payload: dict[str, Any]) -> bool:
+        wanted = payload.get("connectorId")
+        evse = next((evse for evse in self.free() if wanted in (None, evse.number)), None)
+        if evse is None:
+            return False
+        low, high = self.behaviour.energy_wh
+        charge = Charge(self.chance.randint(low, high), evse.max_power_w * 9 // 10)
+        self.begin(evse, payload["idTag"], charge, authorize=False)
+        return True
+
+    def _remote_stop(self, payload: dict[str, Any]) -> bool:
+        for evse in self.evses.values():
+            running = evse.transaction
+            if running is not None and running.number == payload["transactionId"]:
+                evse.stop_reason = "Remote"
+                evse.stop.set()
+                return True
+        return False
+
+    def _trigger(self, payload: dict[str, Any]) -> str:
+        if payload["requestedMessage"] != "StatusNotification":
+            return "NotImplemented"
+        for evse in self.evses.values():
+            if payload.get("connectorId") in (None, evse.number):
+                task = asyncio.create_task(self._set_status(evse, evse.status))
+                self._charges.add(task)
+                task.add_done_callback(self._charges.discard)
+        return "Accepted"
+
+
+def now() -> str:
+    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def _word(accepted: bool) -> str:
+    return "Accepted" if accepted else "Rejected"
+
+
+async def _cancelled(tasks: list["asyncio.Task[None]"]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

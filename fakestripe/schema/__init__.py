@@ -1,0 +1,1 @@
+"""Stripe's own schema, read from the installed stripe-python: routes, parameters, objects."""

@@ -1,0 +1,82 @@
+"""Send the commands that wait in the database; each by its own task, never from inside a handler."""
+
+import asyncio
+import logging
+import time
+from typing import Any
+
+import msgspec
+from django.db import DatabaseError
+
+from charging import commands
+from charging.models import StationCommand
+from gateway.connection import CallFailed, Connection
+from gateway.database import Database
+from gateway.ocpp16 import VERSION
+from gateway.presence import Presence
+from gateway.schemas import requests
+
+logger = logging.getLogger(__name__)
+SWEEP_S = 0.25
+EXPIRE_EVERY_S = 2.0
+
+
+class Commander:
+    """Claims pending commands of the stations connected here, and writes what became of them."""
+
+    def __init__(self, presence: Presence, database: Database) -> None:
+        self.presence, self.database = presence, database
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    async def run(self) -> None:
+        """Sweep until cancelled; the database being away only delays."""
+        next_expiry = 0.0
+        while True:
+            await asyncio.sleep(SWEEP_S)
+            try:
+                for command in await self.database.run(commands.claim, self.presence.by_station):
+                    self._start(command)
+                if time.monotonic() > next_expiry:
+                    next_expiry = time.monotonic() + EXPIRE_EVERY_S
+                    await self.database.run(commands.expire)
+            except DatabaseError as error:
+                logger.warning("commands wait: %s", error)
+
+    def _start(self, command: StationCommand) -> None:
+        task = asyncio.get_running_loop().create_task(self._send(command))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, command: StationCommand) -> None:
+        connection = self.presence.by_station.get(command.station_id)
+        try:
+            await self._settle(command, connection)
+        except DatabaseError:
+            logger.exception("the outcome of command %s is not kept", command.pk)
+
+    async def _settle(self, command: StationCommand, connection: Connection | None) -> None:
+        if problem := invalid(command.action, command.payload):
+            await self.database.run(commands.refused, command, "FormationViolation", problem)
+            return
+        try:
+            if connection is None:
+                raise ConnectionError("the station went away")  # noqa: TRY301  the same as going away later
+            answer = await connection.call(command.action, command.payload)
+        except CallFailed as error:
+            await self.database.run(commands.refused, command, error.code, error.description)
+        except (TimeoutError, ConnectionError):
+            await self.database.run(commands.timed_out, command)
+        else:
+            await self.database.run(commands.answered, command, answer)
+
+
+def invalid(action: str, payload: Any) -> str:
+    """What the official schema finds wrong with a command's payload, or nothing."""
+    schema = requests(VERSION).get(action)
+    if schema is None:
+        return f"action: {action!r} is no action of OCPP 1.6"
+    try:
+        schema.strict.decode(msgspec.json.encode(payload))
+    except msgspec.ValidationError as error:
+        return f"payload: {error}"
+    return ""

@@ -1,0 +1,114 @@
+"""Facts and message log of a batch of calls, in one transaction; what may be answered afterwards.
+
+Runs in a thread of its own: everything here blocks.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from django.db import InterfaceError, OperationalError, connection, transaction
+
+from accounts.identifiers import uuid7
+from charging import ingest
+from charging.ingest import Misfit
+from gateway import frames
+from gateway.privacy import WITH_TAGS, masked
+from gateway.work import Exchange, Refused, Work
+
+logger = logging.getLogger(__name__)
+
+AT_ODDS = {"40", "55"}  # SQLSTATE classes: deadlock, lock not available
+AWAY = {"08", "25", "53", "57", "58"} | AT_ODDS  # connection, read-only, resources, operator, system
+
+COPY = """
+    COPY gateway_ocppmessage
+        (id, at, organisation_id, station_id, direction, message_id, action, payload, answer, verdict)
+    FROM STDIN
+"""
+
+
+class DatabaseAway(Exception):
+    """The database can't be reached; nothing of the batch is written, and all of it may be repeated."""
+
+
+def commit(batch: Sequence[Exchange]) -> list[bytes]:
+    """Commit `batch`; returns the frame that answers each. Raises DatabaseAway.
+
+    If the database refuses the batch, each call is committed by itself, so that a poisonous one harms
+    no other: that one is answered with InternalError and quarantined.
+    """
+    try:
+        return _commit(batch)
+    except Exception as error:
+        _raise_if_away(error)
+        if len(batch) == 1:
+            return [_refused(batch[0], error)]
+    return [frame for exchange in batch for frame in commit([exchange])]
+
+
+def _commit(batch: Sequence[Exchange]) -> list[bytes]:
+    with transaction.atomic():
+        outcomes = iter(ingest.commit([fact for exchange in batch for fact in exchange.work.facts]))
+        answers = []
+        rows = []
+        for exchange in batch:
+            own = [next(outcomes) for _ in exchange.work.facts]
+            verdict = exchange.verdict or next(filter(None, (outcome.quarantined for outcome in own)), "ok")
+            answer = exchange.work.answer
+            payload = answer if isinstance(answer, bytes) else answer(own)
+            answers.append(_frame(exchange, payload))
+            rows.append(_row(exchange, payload, verdict))
+        _log(rows)
+    return answers
+
+
+def _frame(exchange: Exchange, payload: bytes) -> bytes:
+    if exchange.refusal is not None:
+        return frames.error(exchange.message_id, exchange.refusal.code, exchange.refusal.description)
+    return frames.result(exchange.message_id, payload)
+
+
+def _row(exchange: Exchange, payload: bytes, verdict: str) -> tuple[object, ...]:
+    received, reporter, refusal = exchange.received, exchange.reporter, exchange.refusal
+    tagged = received.action in WITH_TAGS or refusal is not None
+    return (
+        uuid7(),
+        received.at,
+        reporter.organisation_id,
+        reporter.station_id,
+        exchange.direction,
+        exchange.message_id,
+        received.action[:64].replace("\0", ""),
+        masked(received.text) if tagged else received.text,
+        payload.decode() if refusal is None else refusal.description.replace("\0", ""),
+        verdict if refusal is None else refusal.code,
+    )
+
+
+def _log(rows: Sequence[tuple[object, ...]]) -> None:
+    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+        for row in rows:
+            copy.write_row(row)
+
+
+def _refused(exchange: Exchange, error: Exception) -> bytes:
+    """Set a call aside that the database would not take."""
+    logger.error("%s of %s: %s", exchange.received.action, exchange.reporter.identity, error)
+    exchange.refusal = Refused("InternalError", "this call could not be stored; it is kept for review")
+    text = exchange.received.text
+    exchange.work = Work([Misfit(exchange.reporter, "not_storable", str(error).replace("\0", ""), text)])
+    try:
+        return _commit([exchange])[0]
+    except Exception as again:
+        _raise_if_away(again)
+        raise
+
+
+def _raise_if_away(error: Exception) -> None:
+    """Tell a database that is away, or at odds with another commit, from one that refuses what we say."""
+    if isinstance(error, OperationalError | InterfaceError):
+        state = getattr(error.__cause__, "sqlstate", None)
+        if state is None or state[:2] in AWAY:
+            if state is None or state[:2] not in AT_ODDS:
+                connection.close()
+            raise DatabaseAway(str(error)) from error

@@ -1,0 +1,47 @@
+"""Limits on guessing and on flooding. Times are seconds of a monotonic clock, given by the caller."""
+
+from collections import OrderedDict
+from dataclasses import dataclass, field
+
+WINDOW_S = 60.0
+REMEMBERED = 100_000
+
+
+@dataclass
+class Failures:
+    """Failures per key within the last minute; the oldest keys are forgotten first."""
+
+    limit: int
+    _seen: OrderedDict[str, list[float]] = field(default_factory=OrderedDict)
+
+    def too_many(self, key: str, now: float) -> bool:
+        recent = [at for at in self._seen.get(key, ()) if now - at < WINDOW_S]
+        if not recent:
+            self._seen.pop(key, None)
+        return len(recent) >= self.limit
+
+    def note(self, key: str, now: float) -> None:
+        recent = [at for at in self._seen.pop(key, ()) if now - at < WINDOW_S]
+        self._seen[key] = [*recent[-self.limit :], now]
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+
+
+@dataclass(slots=True)
+class Bucket:
+    """A token bucket: `take` says how many seconds to wait before the next call is read."""
+
+    rate: float
+    burst: float
+    level: float = 0.0
+    at: float = 0.0
+
+    def take(self, now: float) -> float:
+        """Count one call; 0 while the burst lasts, else the time until the bucket has room again."""
+        self.level = max(0.0, self.level - (now - self.at) * self.rate) + 1
+        self.at = now
+        return self.wait_s(now)
+
+    def wait_s(self, now: float) -> float:
+        """The time until the bucket has room."""
+        return max(0.0, self.level - (now - self.at) * self.rate - self.burst) / self.rate

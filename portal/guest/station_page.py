@@ -1,0 +1,143 @@
+"""What a station's public page says: its ports, and what charging costs before anything is asked."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from django.utils import timezone
+from moneyed import Money
+
+import pricing
+from accounts.models import RegistryKey
+from charging.rating import tariff_of
+from portal.charts import PriceLine
+from portal.cost import Shares
+from portal.ports import Port, ports_of
+from portal.running import shares_of_result
+from portal.tariff_words import PriceWord, price_words
+from stations.models import Connector, Station
+from tariffs.assignment import MissingTariff, version_in_force
+
+TYPICAL_WH = {"AC": 11_000, "DC": 30_000}
+LARGEST_WH = {"AC": 60_000, "DC": 75_000}
+PARKED_AT_MOST_S = 3600
+USUAL_POWER_W = {"AC": 11_000, "DC": 100_000}
+USUAL_SHARE_OF_POWER = 80  # percent of the rated power that a car takes on average
+
+
+@dataclass(frozen=True)
+class Example:
+    """The price of a typical session started now."""
+
+    energy_wh: int
+    duration_s: int
+    shares: Shares
+    line: PriceLine
+
+
+@dataclass(frozen=True)
+class PortOffer:
+    """A port with its prices; none if nobody has set one, and then nobody can start here."""
+
+    port: Port
+    prices: tuple[PriceWord, ...]
+    tariff_id: UUID | None
+    example: Example | None
+    hold: Money | None
+
+    @property
+    def can_start(self) -> bool:
+        """Free, and priced."""
+        return self.port.can_start and bool(self.prices)
+
+
+@dataclass(frozen=True)
+class StationPage:
+    """A station, its offers, and the local time that the prices are of."""
+
+    station: Station
+    offers: list[PortOffer]
+    local_time: datetime
+
+    @property
+    def price_groups(self) -> list[tuple[PortOffer, list[PortOffer]]]:
+        """Offers with equal prices together, so that each price is said once."""
+        groups: dict[tuple[object, str], list[PortOffer]] = {}
+        for offer in self.offers:
+            key = (offer.tariff_id, offer.port.connector.evse.power_type)
+            groups.setdefault(key, []).append(offer)
+        return [(offers[0], offers) for offers in groups.values()]
+
+
+def station_of(code: str) -> Station | None:
+    """The station that the registry knows by its public code."""
+    known = RegistryKey.objects.filter(kind=RegistryKey.Kind.PUBLIC_CODE, key=code.upper()).first()
+    if known is None:
+        return None
+    found: Station | None = (
+        Station.objects.of(known.organisation_id)
+        .filter(pk=known.target_id)
+        .select_related("site", "organisation")
+        .first()
+    )
+    return found
+
+
+def page_of(station: Station, driver_id: UUID | None = None) -> StationPage:
+    """The page of `station` as of now, with the prices that hold for this driver."""
+    at = timezone.now()
+    ports = ports_of(station.organisation, station=station)
+    offers = [_offer(port, at, driver_id) for port in ports]
+    return StationPage(station, offers, at.astimezone(ZoneInfo(station.site.time_zone)))
+
+
+def _offer(port: Port, at: datetime, driver_id: UUID | None) -> PortOffer:
+    try:
+        version = version_in_force(port.connector, at, driver_id)
+        tariff = tariff_of(version)
+        example = _example(port.connector, tariff, at)
+        hold = hold_for(port.connector, tariff, at)
+    except (MissingTariff, pricing.PricingError):
+        return PortOffer(port, (), None, None, None)
+    return PortOffer(port, price_words(version.document), version.pk, example, hold)
+
+
+def hold_for(connector: Connector, tariff: pricing.Tariff, at: datetime) -> Money:
+    """What to reserve on a guest's card: a full car and an hour parked, rounded up to a plain amount."""
+    evse = connector.evse
+    priced = _quote(connector, tariff, at, LARGEST_WH[evse.power_type], PARKED_AT_MOST_S)
+    return Money(rounded_up(priced.total.gross), priced.currency)
+
+
+def rounded_up(amount: Decimal) -> Decimal:
+    """Up to a multiple of five in the second digit: 43.10 -> 45, 4120 -> 4500."""
+    step = Decimal(5).scaleb(max(amount, Decimal(1)).adjusted() - 1)
+    return max(-(-amount // step) * step, step)
+
+
+def _example(connector: Connector, tariff: pricing.Tariff, at: datetime) -> Example:
+    energy_wh = TYPICAL_WH[connector.evse.power_type]
+    shares = shares_of_result(_quote(connector, tariff, at, energy_wh))
+    return Example(energy_wh, -(-energy_wh * 3600 // _power_w(connector)), shares, shares.line())
+
+
+def _quote(
+    connector: Connector, tariff: pricing.Tariff, at: datetime, energy_wh: int, parked_s: int = 0
+) -> pricing.PricedSession:
+    return pricing.quote(
+        tariff,
+        connector.evse.station.site.time_zone,
+        at.replace(microsecond=0),
+        energy_wh=energy_wh,
+        power_w=_power_w(connector),
+        parked_s=parked_s,
+        evse_kind=connector.evse.power_type,
+    )
+
+
+def _power_w(connector: Connector) -> int:
+    """The power that a usual car takes here, on average."""
+    evse = connector.evse
+    return min(evse.max_power_w, USUAL_POWER_W[evse.power_type]) * USUAL_SHARE_OF_POWER // 100
