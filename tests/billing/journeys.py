@@ -12,7 +12,7 @@ from moneyed import Money
 
 import fakestripe
 from accounts.models import Driver, Organisation
-from billing import cards, guests, stripe_calls, sweeps
+from billing import cards, guests, stripe_calls, stripe_client, sweeps
 from billing.models import Payment
 from charging import rating
 from charging.models import ChargingSession
@@ -71,7 +71,7 @@ def save_card(driver: Driver, card: str = "pm_card_visa") -> None:
         "usage": "off_session",
         "confirm": True,
     }
-    stripe_calls.ask(lambda client: client.v1.setup_intents.create(params))  # type: ignore[arg-type]
+    stripe_client.ask(lambda client: client.v1.setup_intents.create(params))  # type: ignore[arg-type]
     cards.refresh(driver)
 
 
@@ -104,7 +104,7 @@ def guest_charges(payment: Payment, *, kwh: int = 10, **fields: Any) -> Charging
 
 def events(stripe: fakestripe.Server) -> list[dict[str, Any]]:
     """All events so far, oldest first."""
-    found = stripe_calls.ask(lambda client: client.v1.events.list({"limit": 100}))["data"]
+    found = stripe_client.ask(lambda client: client.v1.events.list({"limit": 100}))["data"]
     return list(reversed(found))
 
 
