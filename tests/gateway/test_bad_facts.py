@@ -157,7 +157,7 @@ def test_a_poisonous_call_does_not_take_others_of_its_batch_along(
             value["timestamp"] = "0001-01-01T00:00:00+14:00"
         payload = {"connectorId": 1, "transactionId": number, "meterValue": [value]}
         charger.send(2, f"b{minute}", "MeterValues", payload)
-    answers = {}
+    answers: dict[str, int] = {}
     while len(answers) < 20:
         kind, message_id, *_ = charger.receive()
         answers[message_id] = kind

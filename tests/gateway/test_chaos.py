@@ -71,7 +71,7 @@ def harass(gateway: Running, ledger: Path, simulation: Running) -> int:
 def check(facts: list[dict[str, Any]]) -> None:
     """Compare what the stations know to be acknowledged with what the database holds."""
     sessions = {
-        (session.station.identity, int(session.transaction_id)): session
+        (session.station.identity, int(str(session.transaction_id))): session
         for session in ChargingSession.objects.filter(source="ocpp").select_related("station")
     }
     transactions = {(fact["station"], fact["transaction"]) for fact in facts}

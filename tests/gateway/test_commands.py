@@ -47,7 +47,7 @@ def test_a_command_is_sent_and_its_answer_kept(
     command = commands.request(station, action, payload)
     assert charger.wait_for_call(action) == payload
     assert finished(command).state == "accepted"
-    assert command.answer["status"] in ("Accepted", "Unlocked")
+    assert command.answer in ({"status": "Accepted"}, {"status": "Unlocked"})
     wait_until(lambda: OcppMessage.objects.filter(direction="out", action=action).count() == 1)
 
 
@@ -90,7 +90,7 @@ def test_a_command_that_breaks_the_schema_is_rejected_with_the_field(
     connect(station)
     command = finished(commands.request(station, "Reset", {"type": "Sideways"}))
     assert command.state == "rejected"
-    assert "$.type" in command.answer["description"]
+    assert "$.type" in str(command.answer)
 
 
 def test_the_tag_of_a_remote_start_is_masked_in_the_log(station: Station, connect: Connect) -> None:
