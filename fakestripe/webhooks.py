@@ -6,8 +6,10 @@ import heapq
 import hmac
 import http.client
 import itertools
+import sys
 import threading
 import time
+import traceback
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -113,7 +115,7 @@ class Webhooks:
         """Send one delivery now, whatever its state; returns the endpoint's HTTP status (0: no answer)."""
         with self._wake:
             self._sending.add(delivery_id)
-        return self._send(delivery_id)
+        return self._send(delivery_id, whatever=True)
 
     def flush(self, timeout_s: float = 10.0) -> int:
         """Try all pending deliveries until they got through or time is up; returns how many are left."""
@@ -178,7 +180,10 @@ class Webhooks:
 
     def _work(self) -> None:
         while (delivery_id := self._next()) is not None:
-            self._send(delivery_id)
+            try:
+                self._send(delivery_id)
+            except Exception:  # a bug must not end all deliveries
+                traceback.print_exc(file=sys.stderr)
 
     def _next(self) -> str | None:
         with self._wake:
@@ -192,10 +197,10 @@ class Webhooks:
                 self._wake.wait(max(0.001, self._queue[0][0] - now) if waits else None)
             return None
 
-    def _send(self, delivery_id: str) -> int:
+    def _send(self, delivery_id: str, *, whatever: bool = False) -> int:
         status = 0
         try:
-            parcel = self._parcel(delivery_id)
+            parcel = self._parcel(delivery_id, whatever=whatever)
             if parcel is not None:
                 status = _post(*parcel, self._pace.timeout_s)
                 self._note(delivery_id, status)
@@ -205,7 +210,7 @@ class Webhooks:
                 self._wake.notify_all()
         return status
 
-    def _parcel(self, delivery_id: str) -> tuple[str, bytes, str] | None:
+    def _parcel(self, delivery_id: str, *, whatever: bool) -> tuple[str, bytes, str] | None:
         api = self._api
         with api.lock:
             delivery = api.store.rows.get(delivery_id)
@@ -214,6 +219,8 @@ class Webhooks:
             if not delivery or not webhook or not event:
                 self._forget(delivery_id)
                 return None
+            if delivery.obj["status"] != "pending" and not whatever:
+                return None  # sent by hand meanwhile
             call = Call(Tx(api.store, event.account), api.clock.now(), api.base_url, event.obj["api_version"])
             payload = render(present(call, event.obj))
             return webhook.obj["url"], payload, webhook.private["secret"]
