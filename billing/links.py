@@ -57,5 +57,7 @@ def document_of(signed: str) -> Document | None:
     named = read(signed)
     if named is None or "document" not in named or "organisation" not in named:
         return None
-    document: Document | None = Document.objects.of(named["organisation"]).filter(pk=named["document"]).first()
+    document: Document | None = (
+        Document.objects.of(named["organisation"]).filter(pk=named["document"]).first()
+    )
     return document

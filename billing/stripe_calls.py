@@ -1,10 +1,12 @@
 """The questions that billing asks Stripe, each named for what it asks. All answer plain dictionaries."""
 
+from collections.abc import Iterator
 from typing import Any
 
 from billing.stripe_client import Obj, ask
 
 WITH_FEE = ["latest_charge.balance_transaction"]
+CHARGES = ["data.latest_charge"]
 
 
 def create_intent(params: Obj, key: str) -> Obj:
@@ -103,3 +105,18 @@ def retrieve_charge(charge_id: str) -> Obj:
 def _params(params: Obj) -> Any:
     """Our dictionaries are built from rows; stripe's types want literal ones."""
     return params
+
+
+def all_intents() -> Iterator[Obj]:
+    """All PaymentIntents, newest first, with their latest charge."""
+    last: Obj = {}
+    while True:
+        found = ask(
+            lambda stripe, last=last: stripe.v1.payment_intents.list(
+                _params(last | {"limit": 100, "expand": CHARGES})
+            )
+        )
+        yield from found["data"]
+        if not found["has_more"]:
+            return
+        last = {"starting_after": found["data"][-1]["id"]}

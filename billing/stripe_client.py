@@ -29,7 +29,9 @@ class StripeUnreachable(Exception):
 class StripeRefused(Exception):
     """Stripe said no, and nothing was charged. `intent` is the PaymentIntent as the refusal left it."""
 
-    def __init__(self, message: str, code: str = "", decline_code: str = "", intent: Obj | None = None) -> None:
+    def __init__(
+        self, message: str, code: str = "", decline_code: str = "", intent: Obj | None = None
+    ) -> None:
         super().__init__(message)
         self.code, self.decline_code, self.intent = code, decline_code, intent
 
@@ -102,7 +104,9 @@ def host() -> str | None:
         return None
     url: str = settings.FAKESTRIPE_URL
     if not _is_loopback(urlsplit(url).hostname or ""):
-        raise ImproperlyConfigured(f"FAKESTRIPE_URL: {url!r} is not on this machine; PAYMENTS_MODE=fake stays on it")
+        raise ImproperlyConfigured(
+            f"FAKESTRIPE_URL: {url!r} is not on this machine; PAYMENTS_MODE=fake stays on it"
+        )
     return url
 
 

@@ -2,10 +2,13 @@
 
 from django.urls import URLPattern, path
 
-from portal.driver import actions, views as driver
-from portal.guest import live, views as guest
+from portal.driver import actions
+from portal.driver import views as driver
+from portal.guest import live, paying
+from portal.guest import views as guest
 from portal.owner import views as owner
-from portal.public import design, views as public
+from portal.public import design
+from portal.public import views as public
 
 app_name = "portal"
 
@@ -19,6 +22,8 @@ urlpatterns: list[URLPattern] = [
     path("g/<str:signed>/", live.live, name="guest-live"),
     path("g/<str:signed>/state/", live.state, name="guest-state"),
     path("g/<str:signed>/stop/", live.stop, name="guest-stop"),
+    path("pay/<str:signed>/", paying.pay, name="pay"),
+    path("pay/<str:signed>/settle/", paying.settle, name="pay-settle"),
     path("driver/", driver.home, name="driver-home"),
     path("driver/now/", driver.now, name="driver-now"),
     path("driver/history/", driver.history, name="driver-history"),
@@ -36,5 +41,7 @@ urlpatterns: list[URLPattern] = [
     path("owner/<slug:organisation>/sessions/", owner.sessions, name="sessions"),
     path("owner/<slug:organisation>/sessions/<uuid:session_id>/", owner.session, name="session"),
     path("owner/<slug:organisation>/stations/", owner.stations, name="stations"),
-    path("owner/<slug:organisation>/stations/<uuid:station_id>/code/", owner.station_code, name="station-code"),
+    path(
+        "owner/<slug:organisation>/stations/<uuid:station_id>/code/", owner.station_code, name="station-code"
+    ),
 ]

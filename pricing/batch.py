@@ -186,7 +186,7 @@ def _fits(compiled: Compiled, columns: Columns, finest: int) -> bool:
 
 
 class Curve(NamedTuple):
-    """cuts: (c, n) seconds from the start. energy: the same places, in 1 / bottom Wh. exact: the sessions that
+    """cuts: (c, n) seconds from the start. energy: the same places, in 1 / bottom Wh. exact: those that
     one bottom serves at all cuts."""
 
     cuts: Integers
@@ -252,7 +252,7 @@ def _brackets(columns: Columns, cuts: Integers) -> tuple[Integers, Integers, Int
 
 
 def _first_not_before(columns: Columns, cuts: Integers) -> Integers:
-    """Position of each session's first reading at or after each cut, one past its last where there is none."""
+    """Position of each session's first reading at or after each cut, one past its last if there is none."""
     seconds, first, last = columns.seconds, columns.first[:-1], columns.first[1:] - 1
     # Most meters report at a steady pace: guess from that, and search only where the guess is wrong.
     begin, end = seconds[first].astype(np.int64), seconds[last].astype(np.int64)

@@ -36,7 +36,7 @@ _KNOWN = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """severity: error (can't be meant), warning (costs or confuses somebody), info. element None: all of it."""
+    """severity: error (can't be meant), warning (costs or confuses), info. element None: all of it."""
 
     element: int | None
     code: str

@@ -29,7 +29,8 @@ SESSION_COLUMNS = (
 )  # fmt: skip
 PRICED_COLUMNS = (
     "id", "organisation_id", "session_id", "revision", "tariff_version_id", "policy", "energy_wh",
-    "duration_s", "currency", "energy", "time", "parking", "fees", "net", "tax", "gross", "result", "priced_at",
+    "duration_s", "currency", "energy", "time", "parking", "fees", "net", "tax", "gross", "result",
+    "priced_at",
 )  # fmt: skip
 QUARANTINE_COLUMNS = (
     "id", "organisation_id", "source", "source_key", "reason", "detail", "raw", "received_at", "resolution",
@@ -103,8 +104,8 @@ class Books:
         duration_s = int((row.end - row.start).total_seconds())
         return (
             uuid7(), self._organisation.pk, session_id, 1, self._version.pk, result.policy, row.energy_wh,
-            duration_s, result.currency, line.energy, line.time, line.parking, line.fees, total.net, total.tax,
-            total.gross, Json(result.to_json(explain=True)), self._now,
+            duration_s, result.currency, line.energy, line.time, line.parking, line.fees, total.net,
+            total.tax, total.gross, Json(result.to_json(explain=True)), self._now,
         )  # fmt: skip
 
 

@@ -15,9 +15,9 @@ class Clock:
         self._known_dates: dict[str, date] = {}
         self._known_times: dict[str, time] = {}
 
-    def moment(self, day: str, clock: str, not_before: datetime | None = None) -> datetime:
+    def moment(self, day: str, time_of_day: str, not_before: datetime | None = None) -> datetime:
         """The instant of a date and a time; see `instant`. ValueError says what neither format reads."""
-        return self.instant(datetime.combine(self.date(day), self.time(clock)), not_before)
+        return self.instant(datetime.combine(self.day(day), self.clock(time_of_day)), not_before)
 
     def stamp(self, text: str, not_before: datetime | None = None) -> datetime:
         """The instant of one text with date and time; with an offset of its own that offset counts."""
@@ -39,13 +39,13 @@ class Clock:
             return second if second >= not_before else first
         return first
 
-    def date(self, text: str) -> date:
+    def day(self, text: str) -> date:
         known = self._known_dates.get(text)
         if known is None:
             known = self._known_dates[text] = self._read_date(text)
         return known
 
-    def time(self, text: str) -> time:
+    def clock(self, text: str) -> time:
         known = self._known_times.get(text)
         if known is None:
             known = self._known_times[text] = self._read_time(text)
@@ -69,17 +69,15 @@ class Clock:
 
 def _strptime(text: str, form: DateFormat) -> datetime | None:
     try:
-        if form.format == "iso":
-            read = datetime.fromisoformat(text)
-        else:
-            read = datetime.strptime(text, form.format)  # noqa: DTZ007  the zone is the file's
+        iso = form.format == "iso"
+        read = datetime.fromisoformat(text) if iso else datetime.strptime(text, form.format)  # noqa: DTZ007  local
     except ValueError:
         return None
     return read.replace(month=read.day, day=read.month) if read.day <= form.swapped_up_to else read
 
 
 def promised_range(file_name: str, file_range: FileRange | None) -> tuple[date, date] | None:
-    """First and last day that a file's name promises; None where the mapping has no pattern or it isn't met."""
+    """First and last day that a file's name promises; None without a pattern or where it isn't met."""
     found = file_range and file_range.pattern.search(file_name)
     if not file_range or not found:
         return None

@@ -1,4 +1,4 @@
-"""Mapping files: how a CSV's columns, dates and station models become ours. The format is docs/importing.md."""
+"""Mapping files: how a CSV's columns, dates and station models become ours. Format: docs/importing.md."""
 
 import codecs
 import re
@@ -85,7 +85,7 @@ class Mapping:
 
 
 def load_mapping(name_or_path: str) -> Mapping:
-    """A mapping by the name of one that ships with us, or by the path of a TOML file. Raises ImportRefused."""
+    """A mapping by the name of one of ours, or by the path of a TOML file. Raises ImportRefused."""
     path = FOLDER / f"{name_or_path}.toml"
     if not re.fullmatch(r"[\w-]+", name_or_path) or not path.exists():
         path = Path(name_or_path)

@@ -215,10 +215,8 @@ def columns_of(header: Sequence[str], mapping: Mapping) -> dict[str, int]:
         if found:
             places[name] = found[0]
         elif name not in optional:
-            raise ImportRefused(
-                f"columns.{name}",
-                f"the file has no column {' or '.join(map(repr, wanted))}; it has {', '.join(map(repr, header))}",
-            )
+            ours, theirs = " or ".join(map(repr, wanted)), ", ".join(map(repr, header))
+            raise ImportRefused(f"columns.{name}", f"the file has no column {ours}; it has {theirs}")
     return places
 
 

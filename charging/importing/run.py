@@ -87,7 +87,7 @@ def import_file(path: Path, job: Job, progress: Progress | None = None) -> Outco
     progress = progress or Silent()
     entry = _Entry(job, *read_file(path, job, progress), progress)
     with transaction.atomic():
-        # One import at a time for an organisation; FOR NO KEY UPDATE doesn't disturb those who only refer to it.
+        # One import at a time for an organisation; NO KEY doesn't disturb those who only refer to it.
         Organisation.objects.select_for_update(no_key=True).get(pk=job.organisation.pk)
         outcome = entry.enter(path.name)
         ImportBatch.objects.create(

@@ -25,17 +25,19 @@ END_WITHIN_S = 6.0
 COPY_WITHIN_S = 2.0
 SETTLING_S = 5.0
 LINES_TOLD = 8
+ERRORS = ("ERROR", "CRITICAL", "[ERROR]", "[CRITICAL]")  # how our LOGGING and granian begin such lines
 # should the supervisor be killed, its programs end as well
 END_WITH_PARENT = ("setpriv", "--pdeathsig", "TERM", "--")
 
 
 @dataclass(frozen=True)
 class Program:
-    """Something to keep running. `stage`: the higher ones are ended first."""
+    """Something to keep running. `stage`: the higher ones are ended first. `quiet`: only errors are shown."""
 
     name: str
     command: tuple[str, ...]
     stage: int = 0
+    quiet: bool = False
     is_ready: Callable[[], bool] = lambda: True
 
 
@@ -107,7 +109,7 @@ class Supervisor:
 
     async def _run_once(self, program: Program) -> tuple[list[str], int]:
         """Run the program to its end; returns its last words if it failed by itself, and its code."""
-        relay = _Relay(self.terminal, program.name)
+        relay = _Relay(self.terminal, program.name, quiet=program.quiet)
         process, output = await self._start(program.name, program.command)
         copy = asyncio.create_task(self._copy(output, program.name, relay))
         code = await process.wait()
@@ -172,15 +174,16 @@ class Supervisor:
 class _Relay:
     """Shows a program's lines once it has settled; what it says while starting is told only if it fails."""
 
-    def __init__(self, terminal: Terminal, name: str) -> None:
+    def __init__(self, terminal: Terminal, name: str, *, quiet: bool = False) -> None:
         self._terminal = terminal
         self._name = name
+        self._quiet = quiet
         self._settled = time.monotonic() + SETTLING_S
         self.last: deque[str] = deque(maxlen=LINES_TOLD)
 
     def __call__(self, line: str) -> None:
         self.last.append(line)
-        if time.monotonic() > self._settled:
+        if line.startswith(ERRORS) or (not self._quiet and time.monotonic() > self._settled):
             self._terminal.relay(self._name, line)
 
 

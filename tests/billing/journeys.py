@@ -12,7 +12,7 @@ from moneyed import Money
 
 import fakestripe
 from accounts.models import Driver, Organisation
-from billing import cards, guests, stripe_calls, sweeps
+from billing import cards, guests, stripe_calls, stripe_client, sweeps
 from billing.models import Payment
 from charging import rating
 from charging.models import ChargingSession
@@ -26,7 +26,6 @@ from tests.builders import (
     make_station,
     make_tariff,
     make_tariff_document,
-    make_token,
 )
 
 EUR = "EUR"
@@ -37,14 +36,16 @@ def euros(amount: str) -> Money:
 
 
 def make_place(organisation: Organisation | None = None, **tariff: Any) -> Connector:
-    """A connector where the tariff of `make_tariff_document(**tariff)` is in force: 0.50 a kWh plus 20 % tax."""
+    """A connector with `make_tariff_document(**tariff)` in force: 0.50 a kWh plus 20 % tax."""
     organisation = organisation or make_organisation(legal_name="Stroom BV", city="Utrecht", country="NL")
     connector = connector_of(make_station(make_site(organisation, city="Utrecht")))
     make_tariff(make_tariff_document(**tariff), organisation=organisation)
     return connector
 
 
-def charge_at(connector: Connector, driver: Driver | None = None, *, kwh: int = 10, **fields: Any) -> ChargingSession:
+def charge_at(
+    connector: Connector, driver: Driver | None = None, *, kwh: int = 10, **fields: Any
+) -> ChargingSession:
     """A session that has ended an hour ago and is priced: `kwh` for 0.60 each with tax."""
     start = fields.pop("start", timezone.now() - timedelta(hours=2))
     session = make_session(connector, start=start, energy_wh=kwh * 1000, driver=driver, **fields)
@@ -70,8 +71,17 @@ def save_card(driver: Driver, card: str = "pm_card_visa") -> None:
         "usage": "off_session",
         "confirm": True,
     }
-    stripe_calls.ask(lambda client: client.v1.setup_intents.create(params))  # type: ignore[arg-type]
+    stripe_client.ask(lambda client: client.v1.setup_intents.create(params))  # type: ignore[arg-type]
     cards.refresh(driver)
+
+
+def save_card_with_challenge(stripe: fakestripe.Server, driver: Driver) -> None:
+    """The driver saves, on the hosted page, a card whose bank asks for authentication every time."""
+    url = cards.start_card_setup(driver, "http://127.0.0.1/ok", "http://127.0.0.1/no")
+    checkout_id = url.split("/c/pay/")[1].split("/")[0].split("?")[0].split("#")[0]
+    done = stripe.control.pay(checkout_id, card="4000002760003184")
+    stripe.control.challenge(done["setup_intent"])
+    assert cards.observe_setup(stripe_calls.retrieve_checkout(checkout_id)) is not None
 
 
 def pay_as_guest(
@@ -94,7 +104,7 @@ def guest_charges(payment: Payment, *, kwh: int = 10, **fields: Any) -> Charging
 
 def events(stripe: fakestripe.Server) -> list[dict[str, Any]]:
     """All events so far, oldest first."""
-    found = stripe_calls.ask(lambda client: client.v1.events.list({"limit": 100}))["data"]
+    found = stripe_client.ask(lambda client: client.v1.events.list({"limit": 100}))["data"]
     return list(reversed(found))
 
 
@@ -119,6 +129,11 @@ def deliver(stripe: fakestripe.Server, endpoint: str) -> None:
     sweeps.every_few_seconds()
 
 
+def make_later(payment: Payment, **ago: Any) -> None:
+    """As if so much time had passed since the guest's card was authorised."""
+    Payment.objects.filter(pk=payment.pk).update(held_at=timezone.now() - timedelta(**ago))
+
+
 def settle(rounds: int = 12) -> None:
     """Let the sweeps run until nothing moves."""
     for _ in range(rounds):
@@ -129,5 +144,3 @@ def settle(rounds: int = 12) -> None:
 def charged_at(stripe: fakestripe.Server) -> int:
     """Minor units that Stripe has received in all."""
     return sum(intent["amount_received"] for intent in stripe.control.state().get("payment_intent", []))
-
-

@@ -1,13 +1,24 @@
 """A session is charged to its driver's saved card, once, whatever the bank says first."""
 
+from datetime import timedelta
 from decimal import Decimal
 
 import pytest
+from django.utils import timezone
 
 import fakestripe
 from billing import charges, ledger, recovery
 from billing.models import Account, DriverHistoryEntry, Payment, PaymentAttempt
-from tests.billing.journeys import charge_at, charged_at, deliver, euros, make_payer, make_place, save_card, settle
+from tests.billing.journeys import (
+    charge_at,
+    charged_at,
+    euros,
+    make_payer,
+    make_place,
+    save_card,
+    save_card_with_challenge,
+    settle,
+)
 from tests.builders import make_driver
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -34,7 +45,11 @@ def test_a_session_is_charged_and_booked(stripe: fakestripe.Server) -> None:
     assert fees.amount > 0
     assert ledger.balance(organisation, kinds.STRIPE_CLEARING, "EUR") == euros("6.00") - fees
     entry = DriverHistoryEntry.objects.get(driver=driver)
-    assert (entry.gross, entry.paid, entry.payment_state) == (euros("6.00"), euros("6.00"), Payment.State.PAID)
+    assert (entry.gross, entry.paid, entry.payment_state) == (
+        euros("6.00"),
+        euros("6.00"),
+        Payment.State.PAID,
+    )
     assert entry.receipt_number
 
 
@@ -84,7 +99,7 @@ def test_a_driver_without_card_pays_once_one_is_saved(stripe: fakestripe.Server)
 
 
 def test_the_bank_wants_the_driver_who_confirms_on_session(stripe: fakestripe.Server) -> None:
-    driver = make_payer("pm_card_authenticationRequired") if False else make_driver()
+    driver = make_driver()
     save_card_with_challenge(stripe, driver)
     charge_at(make_place(), driver)
     settle()
@@ -101,19 +116,9 @@ def test_the_bank_wants_the_driver_who_confirms_on_session(stripe: fakestripe.Se
     assert charged_at(stripe) == 600
 
 
-def save_card_with_challenge(stripe: fakestripe.Server, driver: object) -> None:
-    from billing import cards, stripe_calls
-
-    checkout_url = cards.start_card_setup(driver, "http://127.0.0.1/ok", "http://127.0.0.1/no")  # type: ignore[arg-type]
-    session = checkout_url.split("/c/pay/")[1].split("/")[0].split("?")[0].split("#")[0]
-    done = stripe.control.pay(session, card="4000002760003184")
-    stripe.control.challenge(done["setup_intent"])
-    assert cards.observe_setup(stripe_calls.retrieve_checkout(session)) is not None
-
-
 def test_small_amounts_wait_and_go_with_the_next_payment(stripe: fakestripe.Server) -> None:
     connector, driver = make_place(energy="0.10"), make_payer()
-    charge_at(connector, driver, kwh=1)
+    charge_at(connector, driver, kwh=1, start=timezone.now() - timedelta(hours=6))
     settle()
     small = Payment.objects.get()
     assert small.state == Payment.State.CARRIED

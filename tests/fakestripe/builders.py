@@ -92,7 +92,7 @@ def checkout(stripe: Stripe, amount: int = 5000, **more: Any) -> Session:
 
 @contextmanager
 def refused(status: int, *, code: str | None = None, param: str | None = None) -> Iterator[StripeError]:
-    """The block must be refused by the API with this status, code and parameter; yields the error, filled in."""
+    """The block must be refused with this status, code and parameter; yields the error, filled in."""
     told = StripeError()
     with pytest.raises(StripeError) as caught:
         yield told
@@ -164,7 +164,7 @@ def inbox(stripe: Stripe, *, events: list[str] | None = None, **more: Any) -> It
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            event = Webhook.construct_event(body, self.headers["Stripe-Signature"], box.secret)  # type: ignore[no-untyped-call]  # stripe-python leaves it untyped
+            event = Webhook.construct_event(body, self.headers["Stripe-Signature"], box.secret)
             if 200 <= box.status < 300:
                 box.events.append(event)
             self.send_response(box.status)

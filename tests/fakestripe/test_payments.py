@@ -44,6 +44,7 @@ def test_an_intent_is_built_up_step_by_step(stripe: Stripe) -> None:
     with refused(400, code="payment_intent_unexpected_state") as error:
         stripe.payment_intents.confirm(intent.id)
     assert error.error is not None
+    assert error.error.payment_intent is not None
     assert error.error.payment_intent.id == intent.id
     intent = stripe.payment_intents.update(
         intent.id, {"amount": 700, "customer": customer, "payment_method": method}
@@ -174,7 +175,7 @@ def test_a_failed_setup_leaves_the_reason(stripe: Stripe) -> None:
     assert setup.last_setup_error.decline_code == "generic_decline"
 
 
-# -- holds -----------------------------------------------------------------------------------------------------
+# -- holds -----------------------------------------------------------------------------------------
 
 
 def test_a_hold_is_incremented_and_captured_in_part(stripe: Stripe) -> None:
@@ -262,7 +263,7 @@ def test_a_hold_runs_out_after_seven_days(server: fakestripe.Server, stripe: Str
     assert {"charge.expired", "payment_intent.canceled"} <= set(box.types())
 
 
-# -- amounts ---------------------------------------------------------------------------------------------------
+# -- amounts ---------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -320,7 +321,7 @@ def test_unknown_currencies_are_refused(code: str) -> None:
             money.known_currency(code)
 
 
-# -- what Stripe demands around confirmation ---------------------------------------------------------------------
+# -- what Stripe demands around confirmation -------------------------------------------------------
 
 
 def test_redirecting_payment_methods_need_a_return_url(stripe: Stripe) -> None:

@@ -93,7 +93,7 @@ def test_any_refund_can_be_made_to_fail(server: fakestripe.Server, stripe: Strip
     assert stripe.refunds.retrieve(refund.id).status == "failed"
 
 
-# -- disputes --------------------------------------------------------------------------------------------------
+# -- disputes --------------------------------------------------------------------------------------
 
 
 def disputed(stripe: Stripe, amount: int = 1000, card: str = "pm_card_createDispute") -> Any:

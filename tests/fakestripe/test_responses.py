@@ -51,7 +51,7 @@ def a_busy_year(server: fakestripe.Server, stripe: Stripe) -> None:
     stripe.payment_intents.increment_authorization(held.id, {"amount": 6000})
     stripe.payment_intents.capture(held.id, {"amount_to_capture": 1234})
     stripe.payment_intents.cancel(hold(stripe).id)
-    setup = {"mode": "setup", "customer": customer, "currency": "eur", "line_items": None, "cancel_url": None}
+    setup: Any = {"mode": "setup", "customer": customer, "currency": "eur", "line_items": None}
     server.control.pay(checkout(stripe, **setup).id, ALWAYS_ASKS)
     server.control.pay(checkout(stripe, customer_creation="always").id)
     with pytest.raises(Exception, match="declined"):

@@ -1,4 +1,4 @@
-"""`manage.py import_sessions`: past charging sessions from CSV files. docs/importing.md tells the whole story."""
+"""`manage.py import_sessions`: past charging sessions from CSV files; see docs/importing.md."""
 
 import json
 import time
