@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # it brings no types
 from psycopg import connect, sql
 
 from evbilling.embedded import Postgres, Use, run_dir
@@ -126,7 +126,7 @@ class gateway:
 
 def cpu_s(processes: list[psutil.Process]) -> float:
     times = [process.cpu_times() for process in processes]
-    return sum(time_.user + time_.system for time_ in times)
+    return float(sum(time_.user + time_.system for time_ in times))
 
 
 def postgres_cpu_s() -> float:
@@ -136,12 +136,12 @@ def postgres_cpu_s() -> float:
         if process.info["name"] == "postgres" and home in " ".join(process.info["cmdline"] or ()):
             family = [process, *process.children()]
             ended = process.cpu_times()
-            return cpu_s(family) + ended.children_user + ended.children_system
+            return cpu_s(family) + float(ended.children_user + ended.children_system)
     return 0.0
 
 
 def memory_kb(processes: list[psutil.Process]) -> float:
-    return sum(process.memory_info().rss for process in processes) / 1024
+    return float(sum(process.memory_info().rss for process in processes)) / 1024
 
 
 def figure(name: str, value: float, unit: str, bar: float | None, holds: bool) -> dict[str, Any]:
