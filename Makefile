@@ -6,7 +6,8 @@ PIP := $(VENV)/python -m pip install --quiet --disable-pip-version-check --only-
 stamp = .venv/.$(1)-$(shell cat $(2) | sha256sum | cut -c1-12)
 RUNTIME := $(call stamp,runtime,requirements.txt)
 TOOLS := $(call stamp,tools,requirements.txt requirements-dev.txt)
-SOURCES := evbilling portal gateway billing charging tariffs stations accounts pricing fakestripe demo tests benchmarks
+CHECKS := style format types imports templates migrations deployment
+SOURCES := $(wildcard evbilling portal gateway billing charging tariffs stations accounts pricing fakestripe demo tests benchmarks)
 
 # As settings see it in production, where `check --deploy` has to be silent.
 PRODUCTION := SECRET_KEY=$$(head -c 48 /dev/urandom | base64) BASE_URL=https://charging.example \
@@ -14,8 +15,10 @@ PRODUCTION := SECRET_KEY=$$(head -c 48 /dev/urandom | base64) BASE_URL=https://c
 	REDIS_URL=redis://queue.example/0 PAYMENTS_MODE=live STRIPE_LIVE_SECRET_KEY=sk_live_not_used \
 	EMAIL_URL=smtp://mail.example STATIC_MANIFEST=1
 
+headline = @printf '\n== %s\n' '$(HEADLINE)';
+
 .DEFAULT_GOAL := help
-.PHONY: help run test check bench fuzz chaos requirements clean-run packages-run packages-test
+.PHONY: help run test check bench fuzz chaos requirements clean-run packages-run packages-test $(CHECKS:%=check-%)
 
 help:  ## list these targets
 	@awk -F ':.*## ' '/^[a-z%-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,13 +30,35 @@ test: $(TOOLS) packages-test check  ## the checks, then all tests, browser inclu
 	@$(VENV)/python -m pytest -n 2 $(ARGS)
 
 check: $(TOOLS)  ## style, types, import order, templates, migrations, production settings
-	@echo "== ruff: style and traps"; $(VENV)/ruff check .
-	@echo "== ruff: format"; $(VENV)/ruff format --check .
-	@echo "== mypy: types"; EVBILLING_EMBEDDED=off $(VENV)/mypy $(SOURCES)
-	@echo "== import-linter: no room imports upwards"; $(VENV)/lint-imports --no-cache
-	@echo "== djlint: templates"; $(VENV)/djlint --quiet --lint templates; $(VENV)/djlint --quiet --check templates
-	@echo "== migrations: none is missing"; $(VENV)/python manage.py makemigrations --check --dry-run
-	@echo "== deployment: nothing to warn of"; $(PRODUCTION) $(VENV)/python manage.py check --deploy --fail-level WARNING
+	@$(MAKE) --no-print-directory --keep-going $(CHECKS:%=check-%)
+
+check-style: HEADLINE = ruff: style and traps
+check-style:
+	$(headline) $(VENV)/ruff check .
+
+check-format: HEADLINE = ruff: format
+check-format:
+	$(headline) $(VENV)/ruff format --check .
+
+check-types: HEADLINE = mypy: types
+check-types:
+	$(headline) $(VENV)/mypy $(SOURCES)
+
+check-imports: HEADLINE = import-linter: no room imports from above
+check-imports:
+	$(headline) $(VENV)/lint-imports --no-cache
+
+check-templates: HEADLINE = djlint: templates
+check-templates:
+	$(headline) $(VENV)/djlint --quiet --lint templates && $(VENV)/djlint --quiet --check templates
+
+check-migrations: HEADLINE = migrations: none is missing
+check-migrations:
+	$(headline) $(VENV)/python manage.py makemigrations --check --dry-run
+
+check-deployment: HEADLINE = deployment: no warning with production settings
+check-deployment:
+	$(headline) $(PRODUCTION) $(VENV)/python manage.py check --deploy --fail-level WARNING
 
 bench: $(RUNTIME)  ## measure everything; results in .run/bench/
 	@for file in benchmarks/[a-z]*.py; do $(VENV)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
@@ -45,7 +70,7 @@ fuzz: $(TOOLS)  ## long random runs of the property tests
 	@$(VENV)/python -m pytest -m fuzz $(ARGS)
 
 chaos: $(TOOLS)  ## fifteen minutes of charging with processes killed at random, then the books are verified
-	@$(VENV)/python -m benchmarks.chaos $(ARGS)
+	@$(VENV)/python -m tests.chaos $(ARGS)
 
 requirements: $(TOOLS)  ## pin requirements*.in anew
 	@$(PIP) pip-tools

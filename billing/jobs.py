@@ -33,8 +33,11 @@ def listen() -> None:
     signals.session_completed.connect(_session_completed, dispatch_uid="billing.session_completed")
 
 
-def _session_completed(sender: object, organisation_id: UUID, session_id: UUID, **_: Any) -> None:
-    nudge("billing.jobs.charge_session", str(organisation_id), str(session_id))
+def _session_completed(
+    sender: object, organisation_id: UUID, session_id: UUID, settled_elsewhere: bool, **_: Any
+) -> None:
+    if not settled_elsewhere:
+        nudge("billing.jobs.charge_session", str(organisation_id), str(session_id))
 
 
 def charge_session(organisation_id: str, session_id: str) -> None:

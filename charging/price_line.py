@@ -7,6 +7,8 @@ from fractions import Fraction
 
 import pricing
 
+SHARES, FEES = ("ENERGY", "TIME", "PARKING_TIME"), "FEES"
+
 
 @dataclass(frozen=True, slots=True)
 class PriceLine:
@@ -23,13 +25,13 @@ class PriceLine:
 
 def price_line(result: pricing.PricedSession) -> PriceLine:
     """Split the rounded net over the exact amounts by largest remainder."""
-    exact = result.components
-    named = [exact[name].net for name in ("ENERGY", "TIME", "PARKING_TIME")]
+    exact = dict.fromkeys((*SHARES, FEES), Fraction(0))
+    for line in result.lines:
+        exact[line.kind if line.kind in SHARES else FEES] += line.exact.net
     net = result.total.net
     digits = int(net.as_tuple().exponent)
-    minor = Fraction(10) ** -digits
-    parts = [part * minor for part in (*named, result.exact.net - sum(named))]
-    shares = allocate(int(net.scaleb(-digits)), parts)
+    minor = 10**-digits
+    shares = allocate(int(net.scaleb(-digits)), [amount * minor for amount in exact.values()])
     return PriceLine(*(Decimal(share).scaleb(digits) for share in shares))
 
 

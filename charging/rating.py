@@ -180,12 +180,12 @@ def _price_locked(session: ChargingSession, facts: Facts) -> PricedSession:
     priced.save(force_insert=True)
     session.state = State.PRICED
     session.save(update_fields=["state"])
-    organisation_id, session_id = session.organisation_id, session.pk
-    transaction.on_commit(
-        lambda: signals.session_completed.send_robust(
-            ChargingSession, organisation_id=organisation_id, session_id=session_id
-        )
-    )
+    told = {
+        "organisation_id": session.organisation_id,
+        "session_id": session.pk,
+        "settled_elsewhere": session.settled_elsewhere,
+    }
+    transaction.on_commit(lambda: signals.session_completed.send_robust(ChargingSession, **told))
     return priced
 
 

@@ -3,4 +3,4 @@
 from django.dispatch import Signal
 
 session_completed = Signal()
-"""A session was priced; sent after the commit with `organisation_id` and `session_id` (UUIDs)."""
+"""A session was priced; sent after the commit with `organisation_id`, `session_id` (UUIDs), `settled_elsewhere`."""

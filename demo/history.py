@@ -6,7 +6,7 @@ Everybody's sessions were settled elsewhere; the demo driver's go through billin
 import random
 from collections.abc import Iterator
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from accounts.models import Driver, Token
@@ -37,17 +37,18 @@ class Visit:
 
 
 def visits_of(connector: Connector, day: date, per_day: float) -> Iterator[Visit]:
-    """The visits that begin on the local `day`, one after the other."""
+    """The visits within the local `day`, one after the other; nobody stays past midnight."""
     identity = connector.evse.station.identity
     chance = random.Random(f"{identity}/{connector.evse.number}/{day}")
     zone = ZoneInfo(connector.evse.station.site.time_zone)
     busy_until = datetime.min.replace(tzinfo=UTC)
+    midnight = datetime.combine(day + timedelta(days=1), time.min, zone)
     count = round(chance.gauss(per_day, per_day / 3))
     for number, hour in enumerate(sorted(chance.choices(range(24), ARRIVALS, k=max(0, count)))):
         minute, second = chance.randrange(60), chance.randrange(60)
         start = datetime(day.year, day.month, day.day, hour, minute, second, tzinfo=zone).astimezone(UTC)
         visit = _visit(connector, f"{identity}/{connector.evse.number}/{day}/{number}", start, chance)
-        if visit.start > busy_until:
+        if busy_until < visit.start and visit.end < midnight:
             busy_until = visit.end
             yield visit
 

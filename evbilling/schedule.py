@@ -9,5 +9,6 @@ SCHEDULE = (
     Task("charging.rating.sweep", every_s=1),
     Task("charging.quality.close_stale", every_s=300),
     Task("billing.sweeps.every_few_seconds", every_s=2),
+    Task("billing.sweeps.every_few_minutes", every_s=300),
     Task("accounts.partitions.ensure_all", every_s=DAY),
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import environ
 
-from evbilling.embedded import database_url, redis_url
+from evbilling.embedded import database_url, redis_url, run_dir
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.Env()
@@ -169,7 +169,7 @@ STATICFILES_DIRS = [BASE_DIR / "static"]
 STORAGES = {
     "default": {
         "BACKEND": "django.core.files.storage.FileSystemStorage",
-        "OPTIONS": {"location": env.str("MEDIA_ROOT", default=str(BASE_DIR / ".run" / "media"))},
+        "OPTIONS": {"location": env.str("MEDIA_ROOT", default=str(run_dir() / "media"))},
     },
     "staticfiles": {
         "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
@@ -227,5 +227,5 @@ LOGGING = {
     "formatters": {"line": {"format": "{levelname} {name} {message}", "style": "{"}},
     "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "line"}},
     "root": {"handlers": ["console"], "level": env.str("LOG_LEVEL", default="INFO")},
-    "loggers": {name: {"level": "WARNING"} for name in ("stripe", "weasyprint", "fontTools", "axes.apps")},
+    "loggers": {name: {"level": "WARNING"} for name in ("axes", "fontTools", "rq", "stripe", "weasyprint")},
 }

@@ -7,7 +7,9 @@ urlpatterns = [
     path("admin/rq/", include("django_rq.urls")),
     path("admin/", admin.site.urls),
     path("accounts/", include("allauth.urls")),
-    path("", include("billing.urls")),  # its webhook view stands in front of dj-stripe's, which only gives names
+    path(
+        "", include("billing.urls")
+    ),  # its webhook view stands in front of dj-stripe's, which only gives names
     path("stripe/", include("djstripe.urls", namespace="djstripe")),
     path("", include("portal.urls")),
 ]

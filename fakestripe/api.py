@@ -159,6 +159,10 @@ class Api:
                 )
         return Answer(200, render(shown))
 
+    def busy_keys(self) -> int:
+        """How many idempotency keys have a request running."""
+        return len(self._in_flight)
+
     # -- shared with pages, control and the webhook sender ------------------------------------------
 
     def commit(self, tx: Tx) -> None:

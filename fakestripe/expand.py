@@ -7,6 +7,7 @@ from typing import Any
 
 from fakestripe.call import Call
 from fakestripe.errors import invalid
+from fakestripe.schema.responses import expandable
 from fakestripe.types import Obj, clone
 
 MAX_DEPTH = 4
@@ -72,7 +73,8 @@ def _expand(call: Call, node: Obj, parts: list[str], path: str) -> None:
     build = INCLUDABLE.get((node.get("object", ""), name))
     if build is not None and name not in node:
         node[name] = clone(build(call, node))
-    if name not in node:
+    scalar = not isinstance(node.get(name), str | dict | list)
+    if name not in node or (scalar and "object" in node and not expandable(node["object"], name)):
         raise _refused(path)
     node[name] = _opened(call, node[name], path)
     if rest:

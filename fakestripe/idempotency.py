@@ -35,6 +35,9 @@ class InFlight:
         self._lock = threading.Lock()
         self._keys: set[str] = set()
 
+    def __len__(self) -> int:
+        return len(self._keys)
+
     @contextmanager
     def holding(self, claim: Claim | None) -> Iterator[None]:
         """Hold a key while its request runs; a second request meanwhile gets a 409."""

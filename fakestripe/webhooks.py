@@ -113,7 +113,7 @@ class Webhooks:
         """Send one delivery now, whatever its state; returns the endpoint's HTTP status (0: no answer)."""
         with self._wake:
             self._sending.add(delivery_id)
-        return self._send(delivery_id)
+        return self._send(delivery_id, whatever=True)
 
     def flush(self, timeout_s: float = 10.0) -> int:
         """Try all pending deliveries until they got through or time is up; returns how many are left."""
@@ -192,10 +192,10 @@ class Webhooks:
                 self._wake.wait(max(0.001, self._queue[0][0] - now) if waits else None)
             return None
 
-    def _send(self, delivery_id: str) -> int:
+    def _send(self, delivery_id: str, *, whatever: bool = False) -> int:
         status = 0
         try:
-            parcel = self._parcel(delivery_id)
+            parcel = self._parcel(delivery_id, whatever=whatever)
             if parcel is not None:
                 status = _post(*parcel, self._pace.timeout_s)
                 self._note(delivery_id, status)
@@ -205,7 +205,7 @@ class Webhooks:
                 self._wake.notify_all()
         return status
 
-    def _parcel(self, delivery_id: str) -> tuple[str, bytes, str] | None:
+    def _parcel(self, delivery_id: str, *, whatever: bool) -> tuple[str, bytes, str] | None:
         api = self._api
         with api.lock:
             delivery = api.store.rows.get(delivery_id)
@@ -214,6 +214,8 @@ class Webhooks:
             if not delivery or not webhook or not event:
                 self._forget(delivery_id)
                 return None
+            if delivery.obj["status"] != "pending" and not whatever:
+                return None  # sent by hand meanwhile
             call = Call(Tx(api.store, event.account), api.clock.now(), api.base_url, event.obj["api_version"])
             payload = render(present(call, event.obj))
             return webhook.obj["url"], payload, webhook.private["secret"]

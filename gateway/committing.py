@@ -6,8 +6,7 @@ Runs in a thread of its own: everything here blocks.
 import logging
 from collections.abc import Sequence
 
-from django.db import DatabaseError, InterfaceError, OperationalError, connection, transaction
-from psycopg.errors import DeadlockDetected
+from django.db import InterfaceError, OperationalError, connection, transaction
 
 from accounts.identifiers import uuid7
 from charging import ingest
@@ -17,6 +16,9 @@ from gateway.privacy import WITH_TAGS, masked
 from gateway.work import Exchange, Refused, Work
 
 logger = logging.getLogger(__name__)
+
+AT_ODDS = {"40", "55"}  # SQLSTATE classes: deadlock, lock not available
+AWAY = {"08", "25", "53", "57", "58"} | AT_ODDS  # connection, read-only, resources, operator, system
 
 COPY = """
     COPY gateway_ocppmessage
@@ -37,11 +39,8 @@ def commit(batch: Sequence[Exchange]) -> list[bytes]:
     """
     try:
         return _commit(batch)
-    except (OperationalError, InterfaceError) as error:
-        if not isinstance(error.__cause__, DeadlockDetected):
-            connection.close()
-        raise DatabaseAway(str(error)) from error
-    except (DatabaseError, ValueError, OverflowError) as error:
+    except Exception as error:
+        _raise_if_away(error)
         if len(batch) == 1:
             return [_refused(batch[0], error)]
     return [frame for exchange in batch for frame in commit([exchange])]
@@ -100,6 +99,16 @@ def _refused(exchange: Exchange, error: Exception) -> bytes:
     exchange.work = Work([Misfit(exchange.reporter, "not_storable", str(error).replace("\0", ""), text)])
     try:
         return _commit([exchange])[0]
-    except (OperationalError, InterfaceError) as away:
-        connection.close()
-        raise DatabaseAway(str(away)) from away
+    except Exception as again:
+        _raise_if_away(again)
+        raise
+
+
+def _raise_if_away(error: Exception) -> None:
+    """Tell a database that is away, or at odds with another commit, from one that refuses what we say."""
+    if isinstance(error, OperationalError | InterfaceError):
+        state = getattr(error.__cause__, "sqlstate", None)
+        if state is None or state[:2] in AWAY:
+            if state is None or state[:2] not in AT_ODDS:
+                connection.close()
+            raise DatabaseAway(str(error)) from error

@@ -7,7 +7,6 @@ import time
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
-import msgspec
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from charging.ingest import Misfit, Reporter
@@ -56,6 +55,8 @@ class Connection(WSListener):
         self._unanswered = 0
         self._paused = False
         self._slowed_since: float | None = None
+        self._closing = False
+        self._timer: asyncio.TimerHandle | None = None
         self._bucket = Bucket(options.calls_per_s, options.burst)
         self._parts: list[bytes] = []
         self._calls: dict[str, asyncio.Future[dict[str, Any]]] = {}
@@ -76,6 +77,8 @@ class Connection(WSListener):
         self._owner.closed(self)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
+        if self._closing:
+            return  # what was read before the close took hold
         self.last_heard = time.monotonic()
         kind = frame.msg_type
         if kind == WSMsgType.TEXT and frame.fin and not self._parts:
@@ -142,6 +145,7 @@ class Connection(WSListener):
 
     def close(self, code: WSCloseCode, reason: str) -> None:
         if self.transport is not None and not self.transport.is_disconnected:
+            self._closing = True
             self.transport.send_close(code, reason.encode())
             self.transport.disconnect()
 
@@ -187,6 +191,10 @@ class Connection(WSListener):
             refusal = error
             if error.reason:
                 work = Work([Misfit(self.reporter, error.reason, str(error), hashed(received.text))])
+        except Exception:
+            logger.exception("%s of %s", call.action, self.reporter.identity)
+            refusal = Refused("InternalError", "this call could not be handled; it is kept for review")
+            work = Work([Misfit(self.reporter, "not_handled", "", hashed(received.text))])
         self._submit(Exchange(self, call.message_id, received, work, self.reporter, refusal))
 
     def _refuse_frame(self, data: bytes, bad: BadFrame) -> None:
@@ -217,18 +225,27 @@ class Connection(WSListener):
         if self._unanswered > 1 and self.last_heard - self._slowed_since > self.options.flood_s:
             self.note("Connection", "flooding", "closed")
             self.close(WSCloseCode.POLICY_VIOLATION, "too many messages")
-            return
-        asyncio.get_running_loop().call_later(wait_s, self._resume)
+        elif self._timer is None:
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._read_on)
+
+    def _read_on(self) -> None:
+        """What was read before the pause took hold counts as well: wait until all of it is due."""
+        self._timer = None
+        wait_s = self._bucket.wait_s(time.monotonic())
+        if wait_s > 0:
+            self._timer = asyncio.get_running_loop().call_later(wait_s, self._read_on)
+        else:
+            self._resume()
 
     def _pause(self) -> None:
         if not self._paused and self.transport is not None:
             self._paused = True
-            self.transport.underlying_transport.pause_reading()  # type: ignore[attr-defined]  # it is a read transport too
+            self.transport.underlying_transport.pause_reading()
 
     def _resume(self) -> None:
         if self._paused and self.transport is not None and not self.transport.is_disconnected:
             self._paused = False
-            self.transport.underlying_transport.resume_reading()  # type: ignore[attr-defined]  # it is a read transport too
+            self.transport.underlying_transport.resume_reading()
 
     def _settle_call(self, message: CallResult | CallError) -> None:
         future = self._calls.get(message.message_id)
@@ -239,7 +256,7 @@ class Connection(WSListener):
             return
         try:
             future.set_result(frames.as_object(message.payload))
-        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        except frames.BROKEN as error:
             future.set_exception(CallFailed("FormationViolation", f"the answer is no object: {error}"))
 
     def _settle_ping(self) -> None:

@@ -16,6 +16,7 @@ _any = msgspec.json.Decoder(list[Raw])
 _text = msgspec.json.Decoder(str)
 _number = msgspec.json.Decoder(int)
 _object = msgspec.json.Decoder(dict[str, Any])
+BROKEN = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)  # what decoding raises
 NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 encode = msgspec.json.encode
 
@@ -52,7 +53,7 @@ def parse(frame: bytes) -> Call | CallResult | CallError | None:
     """What the frame says; None for a message type that OCPP tells servers to ignore. Raises BadFrame."""
     try:
         kind, message_id, action, payload = _call.decode(frame)
-    except (msgspec.MsgspecError, UnicodeDecodeError):
+    except BROKEN:
         return _parse_other(frame)
     if kind != CALL:
         return _parse_other(frame)
@@ -64,7 +65,7 @@ def parse(frame: bytes) -> Call | CallResult | CallError | None:
 def _parse_other(frame: bytes) -> CallResult | CallError | None:
     try:
         parts = _any.decode(frame)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except BROKEN as error:
         raise BadFrame("FormationViolation", f"not a JSON array: {error}") from None
     kind, message_id = _head(parts)
     try:
@@ -72,7 +73,7 @@ def _parse_other(frame: bytes) -> CallResult | CallError | None:
             return CallResult(message_id, parts[2])
         if kind == CALL_ERROR and len(parts) in (4, 5):
             return CallError(message_id, _text.decode(parts[2]), _text.decode(parts[3]))
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+    except BROKEN as error:
         raise BadFrame("FormationViolation", str(error), message_id) from None
     if kind not in (CALL, CALL_RESULT, CALL_ERROR):
         return None
@@ -85,7 +86,7 @@ def _parse_other(frame: bytes) -> CallResult | CallError | None:
 def _head(parts: list[Raw]) -> tuple[int, str]:
     try:
         return _number.decode(parts[0]), _text.decode(parts[1])[:LONGEST_ID].replace("\0", "")
-    except (IndexError, msgspec.MsgspecError, UnicodeDecodeError):
+    except (IndexError, *BROKEN):
         raise BadFrame("FormationViolation", "expected [type, id, ...]: a number, then a text") from None
 
 

@@ -40,4 +40,8 @@ class Bucket:
         """Count one call; 0 while the burst lasts, else the time until the bucket has room again."""
         self.level = max(0.0, self.level - (now - self.at) * self.rate) + 1
         self.at = now
-        return max(0.0, self.level - self.burst) / self.rate
+        return self.wait_s(now)
+
+    def wait_s(self, now: float) -> float:
+        """The time until the bucket has room."""
+        return max(0.0, self.level - (now - self.at) * self.rate - self.burst) / self.rate

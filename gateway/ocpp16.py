@@ -20,6 +20,7 @@ from charging.ingest import (
     TagShown,
 )
 from charging.ingest.starts import transaction_number
+from gateway import frames
 from gateway.measurands import LARGEST, BadValue, measured
 from gateway.options import Options
 from gateway.privacy import hashed
@@ -48,7 +49,7 @@ def _decoded(schema: Schema, payload: Raw, received: Received) -> Any:
         return schema.decode(payload)
     except msgspec.ValidationError as error:
         raise Refused(error_code(str(error)), str(error), reason) from None
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except frames.BROKEN as error:
         raise Refused("FormationViolation", str(error), reason) from None
 
 

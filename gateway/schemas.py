@@ -100,7 +100,7 @@ class _Converter:
         if "enum" in schema:
             return Literal[tuple(schema["enum"])]
         kind = schema.get("type")
-        if kind == "object" and "properties" in schema:
+        if kind == "object" and ("properties" in schema or schema.get("additionalProperties") is False):
             return self._struct(schema, name)
         if kind == "object":
             return dict[str, Any]
@@ -119,7 +119,7 @@ class _Converter:
 
     def _struct(self, schema: dict[str, Any], name: str) -> type[msgspec.Struct]:
         required, fields, renamed = set(schema.get("required", ())), [], {}
-        for key, value in schema["properties"].items():
+        for key, value in schema.get("properties", {}).items():
             attribute = f"{key}_" if keyword.iskeyword(key) else key
             kind = self.type_of(value, f"{name}_{key}")
             renamed[attribute] = key

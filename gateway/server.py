@@ -72,7 +72,7 @@ class Gateway:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         self.writer.close()
-        self.database.close()
+        await self.database.close()
 
     async def admit(self, upgrade: Upgrade) -> Admitted:
         """Check who connects. Raises NotAdmitted with the HTTP answer."""

@@ -30,7 +30,9 @@ class Port:
         return f"{self.connector.evse.station} · {self.connector.evse.number}"
 
 
-def ports_of(organisation: Organisation, *, station: Station | None = None, site_id: UUID | None = None) -> list[Port]:
+def ports_of(
+    organisation: Organisation, *, station: Station | None = None, site_id: UUID | None = None
+) -> list[Port]:
     """All ports of an organisation (of one station or site), in three queries however many there are."""
     connectors = (
         Connector.objects.of(organisation)
@@ -70,4 +72,7 @@ def _states(organisation: Organisation, connectors: Sequence[Connector]) -> dict
 
 def _running(organisation: Organisation, connectors: Sequence[Connector]) -> dict[UUID, ChargingSession]:
     active = ChargingSession.objects.of(organisation).active().filter(connector__in=connectors)
-    return {session.connector_id: session for session in active.select_related("tariff_version", "connector__evse__station__site")}
+    return {
+        session.connector_id: session
+        for session in active.select_related("tariff_version", "connector__evse__station__site")
+    }

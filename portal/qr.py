@@ -24,4 +24,4 @@ def qr_path(text: str) -> QR:
     path = root.find("path")
     if path is None:
         raise ValueError("segno drew no path")
-    return QR(path.get("d", ""), code.symbol_size(border=2)[0])
+    return QR(path.get("d", ""), int(code.symbol_size(border=2)[0]))

@@ -38,17 +38,21 @@ class Scope:
     roles: tuple[str, ...] = ()
 
 
-class DriverRequest(HttpRequest):
-    """A request of a logged-in driver."""
+class UserRequest(HttpRequest):
+    """A request of a logged-in person."""
 
     user: User
+
+
+class DriverRequest(UserRequest):
+    """A request of a logged-in driver."""
+
     driver: Driver
 
 
-class MemberRequest(HttpRequest):
+class MemberRequest(UserRequest):
     """A request of an organisation's member, inside that organisation."""
 
-    user: User
     organisation: Organisation
     membership: Membership
 
@@ -59,7 +63,8 @@ OUTSIDE = {
     "django.contrib.auth": Scope("staff"),
     "unfold": Scope("staff"),
     "django_rq": Scope("staff"),
-    "djstripe": Scope("signed webhook"),
+    "billing.webhooks": Scope("signed"),
+    "djstripe": Scope("signed"),
     "django.views.i18n": Scope("public"),
     "django.views.static": Scope("public"),
     "django.contrib.staticfiles": Scope("public"),
@@ -73,10 +78,14 @@ def scope_of(view: View) -> Scope | None:
     if declared is not None:
         return declared
     home = getattr(getattr(view, "view_class", view), "__module__", "")
-    admin_home = getattr(getattr(view, "model_admin", None) or getattr(view, "admin_site", None), "__module__", "")
+    admin_home = getattr(
+        getattr(view, "model_admin", None) or getattr(view, "admin_site", None), "__module__", ""
+    )
     if admin_home:
         return Scope("staff")
-    return next((scope for name, scope in OUTSIDE.items() if home == name or home.startswith(f"{name}.")), None)
+    return next(
+        (scope for name, scope in OUTSIDE.items() if home == name or home.startswith(f"{name}.")), None
+    )
 
 
 def _declare(view: View, scope: Scope) -> View:
@@ -90,7 +99,7 @@ def public(view: Callable[Concatenate[HttpRequest, P], HttpResponseBase]) -> Vie
 
 
 def guest_link(view: Callable[Concatenate[HttpRequest, dict[str, str], str, P], HttpResponseBase]) -> View:
-    """Whoever holds the signed link in the URL's `signed`; the view gets what it names. Wrong or expired: 404."""
+    """Whoever holds the signed link in the URL's `signed`; the view gets what it names, or there is a 404."""
 
     @wraps(view)
     def checked(request: HttpRequest, signed: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
@@ -112,12 +121,17 @@ def driver(view: Callable[Concatenate[Any, P], HttpResponseBase]) -> View:
 
     @wraps(view)
     def checked(request: DriverRequest, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-        if not request.user.is_authenticated:
+        if is_anonymous(request):
             return redirect_to_login(request.get_full_path())
         request.driver = driver_of(request.user)
         return view(request, *args, **kwargs)
 
     return _declare(checked, Scope("driver"))
+
+
+def is_anonymous(request: HttpRequest) -> bool:
+    """Whether nobody is logged in."""
+    return not request.user.is_authenticated
 
 
 def driver_of(user: User) -> Driver:
@@ -134,8 +148,10 @@ def member(*roles: Role) -> Callable[[Callable[Concatenate[Any, P], HttpResponse
 
     def wrap(view: Callable[Concatenate[Any, P], HttpResponseBase]) -> View:
         @wraps(view)
-        def checked(request: MemberRequest, organisation: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
-            if not request.user.is_authenticated:
+        def checked(
+            request: MemberRequest, organisation: str, *args: P.args, **kwargs: P.kwargs
+        ) -> HttpResponseBase:
+            if is_anonymous(request):
                 return redirect_to_login(request.get_full_path())
             membership = _membership(request.user, organisation)
             if allowed and membership.role not in allowed:
@@ -151,7 +167,9 @@ def member(*roles: Role) -> Callable[[Callable[Concatenate[Any, P], HttpResponse
 
 
 def _membership(user: User, slug: str) -> Membership:
-    found = Membership.objects.select_related("organisation").filter(user=user, organisation__slug=slug).first()
+    found = (
+        Membership.objects.select_related("organisation").filter(user=user, organisation__slug=slug).first()
+    )
     if found is None:
         raise Http404(_("There is nothing here."))
     return found

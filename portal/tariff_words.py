@@ -32,12 +32,17 @@ def price_words(document: Mapping[str, Any]) -> tuple[PriceWord, ...]:
 
 def _components(document: Mapping[str, Any], currency: str) -> Iterator[PriceWord]:
     included = document.get("tax_included") in (True, "YES")
+    seen: set[str] = set()
     for element in document["elements"]:
         conditions = conditions_of(element)
         for component in element["price_components"]:
             dimension = component["type"]
             price, unit = _per(dimension, _with_tax(component, included))
-            yield PriceWord(KIND_OF[dimension], _name(dimension), words.unit_price(price, currency, unit), conditions)
+            when = conditions or (_("at all other times") if dimension in seen else "")
+            seen.add(dimension)
+            yield PriceWord(
+                KIND_OF[dimension], _name(dimension), words.unit_price(price, currency, unit), when
+            )
 
 
 def _name(dimension: str) -> str:
@@ -56,7 +61,11 @@ def _with_tax(component: Mapping[str, Any], included: bool) -> Decimal:
         return price
     listed = component.get("taxes") or ()
     rate = component.get("vat")
-    percent = Decimal(str(rate)) if rate is not None else sum((Decimal(str(tax["percentage"])) for tax in listed), Decimal(0))
+    percent = (
+        Decimal(str(rate))
+        if rate is not None
+        else sum((Decimal(str(tax["percentage"])) for tax in listed), Decimal(0))
+    )
     return price * (100 + percent) / 100
 
 
@@ -74,7 +83,9 @@ def _per(dimension: str, price: Decimal) -> tuple[Decimal, str]:
 def conditions_of(element: Mapping[str, Any]) -> str:
     """When a tariff element applies, in words; empty: always."""
     restrictions = element.get("restrictions") or {}
-    return ", ".join(text for text in (_clock(restrictions), _days(restrictions), *_bounds(restrictions)) if text)
+    return ", ".join(
+        text for text in (_clock(restrictions), _days(restrictions), *_bounds(restrictions)) if text
+    )
 
 
 def _clock(restrictions: Mapping[str, Any]) -> str:
@@ -127,7 +138,9 @@ def _limits(document: Mapping[str, Any], currency: str) -> Iterator[PriceWord]:
     for name, words_for_it in (("min_price", _("You pay at least")), ("max_price", _("You pay at most"))):
         value, taxed = _limit(document.get(name))
         if value is not None:
-            yield PriceWord("fees", words_for_it, words.unit_price(value, currency), "" if taxed else _("before tax"))
+            yield PriceWord(
+                "fees", words_for_it, words.unit_price(value, currency), "" if taxed else _("before tax")
+            )
 
 
 def _limit(raw: Any) -> tuple[Decimal | None, bool]:

@@ -2,10 +2,13 @@
 
 from django.urls import URLPattern, path
 
-from portal.driver import actions, views as driver
-from portal.guest import live, views as guest
+from portal.driver import actions
+from portal.driver import views as driver
+from portal.guest import live
+from portal.guest import views as guest
 from portal.owner import views as owner
-from portal.public import design, views as public
+from portal.public import design
+from portal.public import views as public
 
 app_name = "portal"
 
@@ -36,5 +39,7 @@ urlpatterns: list[URLPattern] = [
     path("owner/<slug:organisation>/sessions/", owner.sessions, name="sessions"),
     path("owner/<slug:organisation>/sessions/<uuid:session_id>/", owner.session, name="session"),
     path("owner/<slug:organisation>/stations/", owner.stations, name="stations"),
-    path("owner/<slug:organisation>/stations/<uuid:station_id>/code/", owner.station_code, name="station-code"),
+    path(
+        "owner/<slug:organisation>/stations/<uuid:station_id>/code/", owner.station_code, name="station-code"
+    ),
 ]

@@ -72,7 +72,7 @@ def _rule(element: int | None, document: Mapping[str, Any]) -> str:
     elements = document.get("elements", ())
     conditions = conditions_of(elements[element]) if element < len(elements) else ""
     rule = _("Rule %(number)s") % {"number": element + 1}
-    return f"{rule}: {conditions}" if conditions else rule
+    return f"{rule}: {conditions or _('always')}"
 
 
 def _span(start: str | None, end: str | None, zone: tzinfo) -> str:
@@ -99,7 +99,9 @@ def _price(raw: Mapping[str, Any], document: Mapping[str, Any], currency: str) -
     price = decimal_of(raw["price"])
     per = {"ENERGY": "kWh", "TIME": "h", "PARKING_TIME": "h", "RESERVATION_TIME": "h"}.get(raw["kind"], "")
     text = words.unit_price(price, currency, per)
-    return _("%(price)s with tax") % {"price": text} if document.get("tax_included") in (True, "YES") else text
+    return (
+        _("%(price)s with tax") % {"price": text} if document.get("tax_included") in (True, "YES") else text
+    )
 
 
 def _tax(percent: str | None) -> str:
@@ -109,4 +111,8 @@ def _tax(percent: str | None) -> str:
 def decimal_of(text: str | int) -> Decimal:
     """An exact amount as the engine writes it, a fraction such as `10/3` cut to twelve digits for showing."""
     value = Fraction(text)
-    return (Decimal(value.numerator) / Decimal(value.denominator)).quantize(Decimal("0.000000000001")).normalize()
+    return (
+        (Decimal(value.numerator) / Decimal(value.denominator))
+        .quantize(Decimal("0.000000000001"))
+        .normalize()
+    )

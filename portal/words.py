@@ -90,4 +90,6 @@ def change(now: Decimal, before: Decimal) -> str:
     share = (now - before) * 100 / abs(before)
     sign = "+" if share > 0 else ""
     digits = 1 if abs(share) < 10 else 0
-    return f"{sign}{number(share, digits)}{THIN_SPACE}%" if abs(share) < PLAIN_NUMBER_UP_TO else _("much more")
+    return (
+        f"{sign}{number(share, digits)}{THIN_SPACE}%" if abs(share) < PLAIN_NUMBER_UP_TO else _("much more")
+    )

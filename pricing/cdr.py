@@ -14,6 +14,7 @@ from pricing.track import Bounds, Phase, Track
 
 _HOURS = {"TIME": "charging", "PARKING_TIME": "parking", "RESERVATION_TIME": "reserved"}
 _MEASURES = {"ENERGY": 1000, "MIN_POWER": 1000, "MAX_POWER": 1000, "POWER": 1000}
+VOLUMES = frozenset({*_HOURS, "ENERGY"})
 _PLAIN = ("MIN_CURRENT", "MAX_CURRENT", "CURRENT")
 
 
@@ -70,12 +71,12 @@ def _periods(value: Any, start: datetime, length: Rational, at: str) -> list[Per
         begins.append(begin)
     ends = [*begins[1:], length]
     return [
-        Period(begin, end - begin, _volumes(row.get("dimensions"), f"{at}[{i}].dimensions"))
+        Period(begin, end - begin, volumes_of(row.get("dimensions"), f"{at}[{i}].dimensions"))
         for i, (row, begin, end) in enumerate(zip(rows, begins, ends, strict=True))
     ]
 
 
-def _volumes(value: Any, at: str) -> dict[str, Rational]:
+def volumes_of(value: Any, at: str) -> dict[str, Rational]:
     """Volume of each dimension we price by; unknown ones are left alone. A dimension named twice adds up."""
     volumes: dict[str, Rational] = {}
     for i, each in enumerate(fields.sequence(value, at)):
@@ -114,13 +115,13 @@ def _phases(periods: Sequence[Period], at: str) -> list[Phase]:
     """One phase for each stretch of periods of one kind."""
     phases: list[Phase] = []
     for i, period in enumerate(periods):
-        phase = _phase(period, f"{at}[{i}]")
+        phase = phase_of(period, f"{at}[{i}]")
         if not phases or phase[1:] != phases[-1][1:]:
             phases.append(phase)
     return phases
 
 
-def _phase(period: Period, at: str) -> Phase:
+def phase_of(period: Period, at: str) -> Phase:
     """How many seconds of each kind a second of the period carries: 1 or 0 where volume and length agree."""
     rates: dict[str, Rational] = {}
     for kind, name in _HOURS.items():

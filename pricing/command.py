@@ -184,4 +184,5 @@ def _error(error: PricingError) -> dict[str, str]:
 
 
 def _write(out: TextIO, answer: Mapping[str, Any], indent: int | None = None) -> None:
-    out.write(json.dumps(answer, indent=indent) + "\n")
+    # Only an id can still hold a Decimal; it goes back as the text it came as.
+    out.write(json.dumps(answer, indent=indent, default=str) + "\n")

@@ -70,7 +70,7 @@ class Compiled:
     of them, so that amounts are sums of integer products and are divided once."""
 
     def __init__(self, tariff: Tariff, zone: ZoneInfo) -> None:
-        self.tariff = tariff
+        self.tariff, self.zone = tariff, zone
         components = [each for element in tariff.elements for each in element.components]
         self.scale = lcm(*((each.price / _UNITS_PER[each.dimension]).denominator for each in components))
         self.percents = sorted({each.tax_percent for each in components}, key=_tax_order)
@@ -85,6 +85,11 @@ class Compiled:
             if (component := element.component(dimension)) is not None
         }
         self.memo: dict[str, dict[tuple[Any, ...], Winners]] = {SESSION: {}, RESERVATION: {}, EXPIRED: {}}
+
+    @property
+    def rates(self) -> list[Rate]:
+        """All prices of the tariff, in order."""
+        return list(self._rates.values())
 
     def _find_thresholds(self) -> None:
         rules = [each.restrictions for each in self.tariff.elements]

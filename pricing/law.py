@@ -6,7 +6,37 @@ from collections.abc import Iterator
 
 from pricing.tariff import Tariff
 
-_EU = frozenset(["AT", "BE", "BG", "CY", "CZ", "DE", "DK", "EE", "ES", "FI", "FR", "GR", "HR", "HU", "IE", "IT", "LT", "LU", "LV", "MT", "NL", "PL", "PT", "RO", "SE", "SI", "SK"])
+_EU = frozenset(
+    [
+        "AT",
+        "BE",
+        "BG",
+        "CY",
+        "CZ",
+        "DE",
+        "DK",
+        "EE",
+        "ES",
+        "FI",
+        "FR",
+        "GR",
+        "HR",
+        "HU",
+        "IE",
+        "IT",
+        "LT",
+        "LU",
+        "LV",
+        "MT",
+        "NL",
+        "PL",
+        "PT",
+        "RO",
+        "SE",
+        "SI",
+        "SK",
+    ]
+)
 _EU_CURRENCIES = frozenset(["EUR", "BGN", "CZK", "DKK", "HUF", "PLN", "RON", "SEK"])
 _AD_HOC = (None, "AD_HOC_PAYMENT")
 _FAST_KW = 50

@@ -12,13 +12,31 @@ from pricing.law import afir, nevi
 from pricing.tariff import PriceLimit, Tariff, TariffElement
 
 _KNOWN = frozenset(
-    ["start_time", "end_time", "start_date", "end_date", "day_of_week", "min_kwh", "max_kwh", "min_duration", "max_duration", "min_power", "max_power", "min_current", "max_current", "min_idle_time", "max_idle_time", "evse_kind", "reservation"]
+    [
+        "start_time",
+        "end_time",
+        "start_date",
+        "end_date",
+        "day_of_week",
+        "min_kwh",
+        "max_kwh",
+        "min_duration",
+        "max_duration",
+        "min_power",
+        "max_power",
+        "min_current",
+        "max_current",
+        "min_idle_time",
+        "max_idle_time",
+        "evse_kind",
+        "reservation",
+    ]
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """severity: error (can't be meant), warning (costs or confuses somebody), info. element: None for the whole."""
+    """severity: error (can't be meant), warning (costs or confuses), info. element None: all of it."""
 
     element: int | None
     code: str

@@ -146,6 +146,11 @@ class PricedSession:
         return self.compiled.tariff.currency
 
     @property
+    def digits(self) -> int:
+        """Decimals of the currency's minor unit."""
+        return self.compiled.tariff.digits
+
+    @property
     def total(self) -> Amounts:
         """Rounded once, net and tax for each rate; gross is their sum."""
         net, tax = self.net_minor, self.tax_minor

@@ -99,6 +99,10 @@ class TariffAssignment(TenantModel):
                 name="tariff_assignment_runs_forward",
             ),
         ]
+        triggers: tuple[pgtrigger.Trigger, ...] = (
+            # Where a tariff applied is history that prices follow from: it can end, not move.
+            pgtrigger.ReadOnly(name="tariff_assignment_only_ends", exclude=["valid_until"]),
+        )
 
     def __str__(self) -> str:
         return f"{self.tariff} at {self.connector or self.station or self.site or self.organisation}"

@@ -1,38 +1,98 @@
 """Publishing a tariff: the only way a price comes into force."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 from django.db import transaction
-from django.db.models import Max
 from django.utils import timezone
 
 import pricing
-from tariffs.models import Tariff, TariffVersion
+from accounts.models import Organisation
+from tariffs.models import Tariff, TariffAssignment, TariffVersion
+
+BEFORE_ALL = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @transaction.atomic
 def publish(tariff: Tariff, document: Mapping[str, Any], valid_from: datetime | None = None) -> TariffVersion:
     """Add the next version of `tariff` and return it; an equal document in force is returned as it is.
 
-    Raises pricing.PricingError, which names the field, for a document the engine would refuse.
+    Raises pricing.PricingError, which names the field: for a document the engine would refuse, for another
+    currency than the tariff's, and for a `valid_from` in the past: sessions that started there are priced.
     """
+    _check(tariff, document)
+    last = _lock_and_last(tariff)
+    now = timezone.now()
+    if valid_from is None:
+        in_force = _in_force(tariff, now)
+        if in_force is not None and in_force.document == document:
+            return in_force
+    elif valid_from.utcoffset() is None:
+        raise pricing.PricingError("valid_from", "needs a time zone; give an aware datetime")
+    elif valid_from < now:
+        raise pricing.PricingError(
+            "valid_from", f"{valid_from:%Y-%m-%d %H:%M %Z} is past; name a time to come"
+        )
+    return _add(tariff, document, last, valid_from or now)
+
+
+def _in_force(tariff: Tariff, at: datetime) -> TariffVersion | None:
+    versions = TariffVersion.objects.of(tariff.organisation_id).filter(tariff=tariff, valid_from__lte=at)
+    version: TariffVersion | None = versions.order_by("-valid_from", "-number").first()
+    return version
+
+
+@transaction.atomic
+def record_history(organisation: Organisation, name: str, document: Mapping[str, Any]) -> TariffVersion:
+    """The version of an unassigned tariff `name` that says `document`, made if need be, valid from 1970 on.
+
+    For sessions of the past that were settled elsewhere. Raises PricingError for a document the engine would
+    refuse, and where the tariff is assigned: what people pay today is published, never back-dated.
+    """
+    parsed = pricing.Tariff.from_json(document)
+    tariff, _ = Tariff.objects.get_or_create(
+        organisation=organisation, name=name, defaults={"currency": parsed.currency}
+    )
+    _check(tariff, document)
+    last = _lock_and_last(tariff)
+    versions = TariffVersion.objects.of(organisation).filter(tariff=tariff, valid_from=BEFORE_ALL)
+    for version in versions:
+        if version.document == document:
+            return version
+    if TariffAssignment.objects.of(organisation).filter(tariff=tariff).exists():
+        raise pricing.PricingError(
+            "tariff", f"{name!r} is assigned to stations; give the document another id"
+        )
+    return _add(tariff, document, last, BEFORE_ALL)
+
+
+def _check(tariff: Tariff, document: Mapping[str, Any]) -> None:
     parsed = pricing.Tariff.from_json(document)
     if parsed.currency != tariff.currency:
         raise pricing.PricingError(
             "currency", f"is {parsed.currency}, but the tariff {tariff.name!r} is in {tariff.currency}"
         )
-    Tariff.objects.select_for_update().get(pk=tariff.pk, organisation=tariff.organisation_id)
+
+
+def _lock_and_last(tariff: Tariff) -> TariffVersion | None:
+    """Versions are numbered one at a time, under the tariff's lock."""
+    tariffs = Tariff.objects.of(tariff.organisation_id).select_for_update(no_key=True)
+    if tariffs.get(pk=tariff.pk).archived_at is not None:
+        raise pricing.PricingError("tariff", f"{tariff.name!r} is archived; publish another one")
     versions = TariffVersion.objects.of(tariff.organisation_id).filter(tariff=tariff)
-    last = versions.order_by("-number").first()
-    if last is not None and last.document == document and valid_from is None:
-        return last
-    number = (versions.aggregate(Max("number"))["number__max"] or 0) + 1
-    return TariffVersion.objects.create(
+    last: TariffVersion | None = versions.order_by("-number").first()
+    return last
+
+
+def _add(
+    tariff: Tariff, document: Mapping[str, Any], last: TariffVersion | None, valid_from: datetime
+) -> TariffVersion:
+    version: TariffVersion = TariffVersion.objects.create(
         organisation_id=tariff.organisation_id,
         tariff=tariff,
-        number=number,
+        number=last.number + 1 if last else 1,
         document=dict(document),
-        valid_from=valid_from or timezone.now(),
+        valid_from=valid_from,
     )
+    return version

@@ -12,7 +12,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from evbilling.embedded.locks import FileLock
 HOME = run_dir() / "test"
 CHILD = "EVBILLING_TEST_PROCESS"  # set for processes that tests start: they use the suite's services
 TEMPLATES_KEPT = 4
+SLOW_AND_BELOW = ("djstripe", "accounts", "django.contrib.auth", "django.contrib.contenttypes")
 
 postgres = Postgres(HOME / "postgres", fast=True)
 valkey = Valkey(HOME / f"valkey-{os.getpid()}", fast=True)
@@ -83,29 +84,39 @@ def _names(admin: psycopg.Connection, prefix: str) -> list[str]:
 
 
 def _template(admin: psycopg.Connection, *, fresh: bool) -> str:
-    """The name of a database that holds exactly what the migrations make; built unless it is there."""
+    """The name of a database that holds exactly what the migrations make; built unless it is there.
+
+    It grows on a base with dj-stripe's tables, which takes longest and changes seldom.
+    """
+    base = f"base_{migrations_digest(only=SLOW_AND_BELOW)}"
+    _kept(admin, base, "template1", fresh, "djstripe")
     template = f"template_{migrations_digest()}"
-    if template in _names(admin, "template_"):
-        if not fresh:
-            return template
-        _drop(admin, template)
-    for outdated in _names(admin, "template_")[: 1 - TEMPLATES_KEPT]:
-        _drop(admin, outdated)
-    building = f"building_{os.getpid()}"
-    admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(building)))
-    _migrate(building)
-    admin.execute(
-        sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*map(sql.Identifier, (building, template)))
-    )
+    _kept(admin, template, base, fresh)
     return template
 
 
-def _migrate(database: str) -> None:
+def _kept(admin: psycopg.Connection, name: str, origin: str, fresh: bool, *migrate: str) -> None:
+    """Have the database `name`, made from `origin` by migrations, unless it is there and trusted."""
+    family = name.partition("_")[0] + "_"
+    known = _names(admin, family)
+    if name in known:
+        if not fresh:
+            return
+        _drop(admin, name)
+    for outdated in known[: 1 - TEMPLATES_KEPT]:
+        _drop(admin, outdated)
+    building = f"building_{os.getpid()}"
+    _clone(admin, origin, building)
+    _migrate(building, *migrate)
+    admin.execute(sql.SQL("ALTER DATABASE {} RENAME TO {}").format(*map(sql.Identifier, (building, name))))
+
+
+def _migrate(database: str, *apps: str) -> None:
     print(
         "\nBuilding the template database: once per change of the migrations ...", file=sys.stderr, flush=True
     )
     own = {CHILD: "1", "DATABASE_URL": postgres.url(database), "DJANGO_SETTINGS_MODULE": "tests.settings"}
-    command = [sys.executable, "manage.py", "migrate", "--verbosity", "0"]
+    command = [sys.executable, "manage.py", "migrate", *apps, "--verbosity", "0"]
     done = subprocess.run(
         command, cwd=PROJECT, env=os.environ | own, capture_output=True, text=True, check=False
     )
@@ -113,12 +124,13 @@ def _migrate(database: str) -> None:
         raise RuntimeError(f"`manage.py migrate` on an empty database failed:\n{done.stdout}{done.stderr}")
 
 
-def migrations_digest() -> str:
-    """Changes with every migration of every installed app, ours or not."""
+def migrations_digest(only: Container[str] | None = None) -> str:
+    """Changes with every migration of every installed app, ours or not, or of those named."""
     from django.apps import apps
 
     digest = hashlib.sha256(postgres.data.joinpath("PG_VERSION").read_bytes())
-    for app in sorted(apps.get_app_configs(), key=lambda app: app.name):
+    chosen = [app for app in apps.get_app_configs() if only is None or app.name in only]
+    for app in sorted(chosen, key=lambda app: app.name):
         for path in sorted(Path(app.path, "migrations").glob("*.py")):
             digest.update(f"{app.name}/{path.name}\0".encode() + path.read_bytes())
     return digest.hexdigest()[:12]

@@ -3,7 +3,8 @@
 Call `commit` inside a transaction. Nothing is priced here: a session that ended is picked up by the sweep.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 from charging.ingest import quarantine, readings, starts, statuses, stops, tags
 from charging.ingest.facts import (
@@ -35,7 +36,7 @@ __all__ = [
 ]
 
 # Starts before states and readings, which need the session; readings before stops, which close it.
-STEPS = (
+STEPS: tuple[tuple[type[Any], Callable[[Sequence[Any]], list[Outcome]]], ...] = (
     (Booted, statuses.note_boots),
     (TagShown, tags.judge),
     (Started, starts.open_sessions),
@@ -55,7 +56,7 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
     for kind, step in STEPS:
         chosen = [number for number, fact in enumerate(facts) if type(fact) is kind]
         if chosen:
-            results = step([facts[number] for number in chosen])  # type: ignore[operator]  # paired in STEPS
+            results = step([facts[number] for number in chosen])
             for number, outcome in zip(chosen, results, strict=True):
                 outcomes[number] = outcome
     return outcomes

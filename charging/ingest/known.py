@@ -66,6 +66,7 @@ def _load(unknown: list[tuple[Key, Reporter]]) -> None:
         "station_id", "transaction_id",
         "organisation_id", "id", "meter_start_wh", "last_reading_at", "last_register_wh",
     )  # fmt: skip
-    for station, number, *rest in rows:
-        if (station, number) in wanted:
-            _remembered[station, number] = KnownSession(*rest)
+    for station, number, organisation, session, meter_start, last_at, last_register in rows:
+        key = (station, str(number))
+        if key in wanted:
+            _remembered[key] = KnownSession(organisation, session, meter_start, last_at, last_register)

@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from uuid import UUID
 
+from django.db.models import F, Func, Value
+
 from charging.ingest.facts import Misfit, Outcome, Reporter
 from charging.models import ChargingSession, QuarantinedFact
 
@@ -49,13 +51,9 @@ def hold(session_ids: Sequence[UUID], reason: str) -> None:
     """Keep money from moving for these sessions until a person has looked. Priced ones are beyond this."""
     ChargingSession.objects.filter(
         id__in=session_ids, quality__in=("good", "held"), state__in=("active", "ended")
-    ).exclude(hold_reasons__contains=[reason]).update(quality="held", hold_reasons=_appended(reason))
-
-
-def _appended(reason: str) -> object:
-    from django.db.models import F, Func, Value
-
-    return Func(F("hold_reasons"), Value(reason), function="array_append")
+    ).exclude(hold_reasons__contains=[reason]).update(
+        quality="held", hold_reasons=Func(F("hold_reasons"), Value(reason), function="array_append")
+    )
 
 
 def _key(doubt: Doubt) -> str:

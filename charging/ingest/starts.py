@@ -85,7 +85,7 @@ def _find(starts: Sequence[Started]) -> Found:
         source=SOURCE,
         source_key__in=[fact.source_key for fact in starts],
     ).values_list("organisation_id", "source_key", "id", "transaction_id")
-    return {(organisation, key): (session, number) for organisation, key, session, number in rows}
+    return {(organisation, key): (session, str(number)) for organisation, key, session, number in rows}
 
 
 def _session(fact: Started, authorisation: Authorisation, attempt: int) -> ChargingSession:

@@ -12,7 +12,7 @@ from demo.stations.charge import Charge
 from demo.stations.outbox import Ledger, Outbox, Transaction
 from demo.stations.wire import Offline, Refused, Wire
 
-FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.5, 30.0
+FIRST_PAUSE_S = 0.5
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ class Behaviour:
     energy_wh: tuple[int, int] = (4_000, 30_000)
     pause_when_full_s: tuple[float, float] = (5.0, 60.0)
     plug_in_s: float = 2.0
+    longest_pause_s: float = 30.0  # between attempts to connect
 
 
 @dataclass(frozen=True)
@@ -83,7 +84,7 @@ class SimulatedStation:
             except Offline as error:
                 self.problem = str(error)
             await asyncio.sleep(pause_s * self.chance.uniform(0.5, 1.5))
-            pause_s = min(pause_s * 2, LONGEST_PAUSE_S)
+            pause_s = min(pause_s * 2, self.behaviour.longest_pause_s)
 
     async def _be_online(self) -> None:
         reading = asyncio.create_task(self.wire.read())

@@ -115,7 +115,8 @@ def open_the_way(path: Path, owner: Owner) -> None:
 
 def open_for_reading(tree: Path, probe: Path) -> None:
     """Under a strict umask, what root's pip installed is closed to others: open the service's programs."""
-    if os.geteuid() != 0 or probe.stat().st_mode & stat.S_IXOTH:
+    wanted = stat.S_IROTH | stat.S_IXOTH
+    if os.geteuid() != 0 or probe.stat().st_mode & wanted == wanted:
         return
     for path in (tree, *tree.rglob("*")):
         mode = stat.S_IMODE(path.stat().st_mode)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from pathlib import Path
@@ -59,7 +60,9 @@ def _listening_inodes(port: int) -> set[str]:
 
 
 def _socket_inodes(process: Path) -> set[str]:
-    try:
-        return {os.readlink(link) for link in (process / "fd").iterdir()}
-    except OSError:  # somebody else's, or it has just ended
-        return set()
+    found = set()
+    with contextlib.suppress(OSError):  # somebody else's, or it has just ended
+        for link in (process / "fd").iterdir():
+            with contextlib.suppress(FileNotFoundError):  # just closed
+                found.add(os.readlink(link))
+    return found

@@ -55,25 +55,18 @@ def _pays_locally() -> bool:
     return os.environ.get("PAYMENTS_MODE", "fake") == "fake"
 
 
-def has_command(name: str) -> bool:
-    """Whether the project has this management command."""
-    return any(PROJECT.glob(f"*/management/commands/{name}.py"))
-
-
 def programs(ports: Ports) -> list[Program]:
     """What runs, in the order of its start; it ends by stage, stations first."""
-    found = [Program("web", _web(ports.web), 2, _opens(ports.web))]
+    quiet = not os.environ.get("VERBOSE")
+    found = [Program("web", _web(ports.web), 2, quiet, _opens(ports.web))]
     if _pays_locally():
         state = str(run_dir() / "fakestripe.json")
         stripe = (sys.executable, "-m", "fakestripe", "--port", str(ports.stripe), "--state", state)
-        found.insert(0, Program("stripe", stripe, 0, _opens(ports.stripe)))
-    if has_command("gateway"):
-        gateway = (*MANAGE, "gateway", "--port", str(ports.gateway))
-        found.append(Program("gateway", gateway, 2, _opens(ports.gateway)))
-    worker = ("worker",) if has_command("worker") else ("rqworker", "default", "documents")
-    found.append(Program("worker", (*MANAGE, *worker), 1))
-    if has_command("scheduler"):
-        found.append(Program("scheduler", (*MANAGE, "scheduler"), 1))
+        found.insert(0, Program("stripe", stripe, 0, quiet, _opens(ports.stripe)))
+    gateway = (*MANAGE, "gateway", "--port", str(ports.gateway))
+    found.append(Program("gateway", gateway, 2, quiet, _opens(ports.gateway)))
+    found.append(Program("worker", (*MANAGE, "rqworker", "default", "documents"), 1, quiet))
+    found.append(Program("scheduler", (*MANAGE, "scheduler"), 1, quiet))
     return found
 
 
@@ -128,9 +121,8 @@ async def prepare(supervisor: Supervisor) -> None:
     """Bring the database up to date and fill it with the demo world, unless that is done already."""
     await _must(supervisor, "check", show=lambda _: None)
     await _must(supervisor, "migrate", "--no-color", show=_migration_shown(supervisor.terminal))
-    if has_command("demo"):
-        supervisor.terminal.say("demo       building the demo world ...")
-        await _must(supervisor, "demo")
+    supervisor.terminal.say("demo       building the demo world ...")
+    await _must(supervisor, "demo", show=lambda line: supervisor.terminal.say(f"demo       {line}"))
 
 
 async def _must(
@@ -190,8 +182,7 @@ async def run(ports: Ports, terminal: Terminal) -> None:
         for program in chosen:
             supervisor.keep(program)
         await supervisor.wait_ready()
-        if has_command("simulate"):
-            supervisor.keep(simulator)
+        supervisor.keep(simulator)
         await summary(supervisor, ports)
         await asyncio.Event().wait()
     finally:
@@ -206,8 +197,7 @@ async def summary(supervisor: Supervisor, ports: Ports) -> None:
     say(f"admin      http://127.0.0.1:{ports.web}/admin/")
     say(f"gateway    ws://127.0.0.1:{ports.gateway}/ocpp/<station identity>")
     say(f"logs       {supervisor.log_folder}")
-    if has_command("demo"):
-        await supervisor.run("summary", *MANAGE, "demo", "--summary", show=say)
+    await supervisor.run("summary", *MANAGE, "demo", "--summary", show=say)
     say("Ctrl-C ends everything; the data stays.")
 
 

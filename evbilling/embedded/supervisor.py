@@ -22,19 +22,22 @@ FIRST_PAUSE_S = 0.5
 LONGEST_PAUSE_S = 15.0
 HEALTHY_AFTER_S = 30.0  # who ran that long starts again at once
 END_WITHIN_S = 6.0
+COPY_WITHIN_S = 2.0
 SETTLING_S = 5.0
 LINES_TOLD = 8
+ERRORS = ("ERROR", "CRITICAL", "[ERROR]", "[CRITICAL]")  # how our LOGGING and granian begin such lines
 # should the supervisor be killed, its programs end as well
 END_WITH_PARENT = ("setpriv", "--pdeathsig", "TERM", "--")
 
 
 @dataclass(frozen=True)
 class Program:
-    """Something to keep running. `stage`: the higher ones are ended first."""
+    """Something to keep running. `stage`: the higher ones are ended first. `quiet`: only errors are shown."""
 
     name: str
     command: tuple[str, ...]
     stage: int = 0
+    quiet: bool = False
     is_ready: Callable[[], bool] = lambda: True
 
 
@@ -63,16 +66,18 @@ class Supervisor:
 
     async def run(self, name: str, *command: str, show: Callable[[str], None] | None = None) -> int:
         """Run a program to its end and return its exit code; `show` gets each line."""
-        process = await self._start(name, command)
+        process, output = await self._start(name, command)
+        copy = asyncio.create_task(self._copy(output, name, show or _Relay(self.terminal, name)))
         try:
-            await self._copy(process, name, show or (lambda line: self.terminal.relay(name, line)))
             return await process.wait()
         finally:
             await self._end(name, END_WITHIN_S)
+            await _finish(copy)
 
     async def end(self) -> None:
         """End all programs, stage by stage; who doesn't end in time is killed."""
         self._ending.set()
+        self.terminal.mute()
         programs = [program for program, _ in self._kept.values()]
         for stage in sorted({program.stage for program in programs}, reverse=True):
             names = [program.name for program in programs if program.stage == stage]
@@ -86,50 +91,64 @@ class Supervisor:
 
     async def _keep(self, program: Program) -> None:
         pause_s = FIRST_PAUSE_S
+        told: list[str] = []
         while not self._ending.is_set():
             began = time.monotonic()
-            last_lines = await self._run_once(program)
+            words, code = await self._run_once(program)
             if self._ending.is_set():
                 return
             if time.monotonic() - began > HEALTHY_AFTER_S:
                 pause_s = FIRST_PAUSE_S
-            self.terminal.say("\n".join([*last_lines, f"Starting {program.name} again in {pause_s:g} s."]))
+            if words and words != told:  # the same failure again is not told again in full
+                self.terminal.say("\n".join(words))
+            told = words
+            self.terminal.say(f"{program.name} {how_it_ended(code)}; starting it again in {pause_s:g} s")
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._ending.wait(), pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
-    async def _run_once(self, program: Program) -> list[str]:
-        """Run the program to its end; returns what to tell about that."""
-        relay = _Relay(self.terminal, program.name)
-        process = await self._start(program.name, program.command)
-        copy = asyncio.create_task(self._copy(process, program.name, relay))
+    async def _run_once(self, program: Program) -> tuple[list[str], int]:
+        """Run the program to its end; returns its last words if it failed by itself, and its code."""
+        relay = _Relay(self.terminal, program.name, quiet=program.quiet)
+        process, output = await self._start(program.name, program.command)
+        copy = asyncio.create_task(self._copy(output, program.name, relay))
         code = await process.wait()
         _signal_group(process.pid, signal.SIGKILL)  # children of a killed program would keep its port
-        await copy
-        return [*(relay.last if code > 0 else ()), f"{program.name} {how_it_ended(code)}."]
+        await _finish(copy)
+        return list(relay.last) if code > 0 else [], code
 
-    async def _start(self, name: str, command: tuple[str, ...]) -> asyncio.subprocess.Process:
-        process = await asyncio.create_subprocess_exec(
-            *END_WITH_PARENT,
-            *command,
-            cwd=PROJECT,
-            env=self.environment,
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,  # a Ctrl-C is for us; we end them in order
-        )
+    async def _start(
+        self, name: str, command: tuple[str, ...]
+    ) -> tuple[asyncio.subprocess.Process, asyncio.StreamReader]:
+        """Start a program; returns it and its output.
+
+        The pipe is our own: with asyncio's, `wait()` would wait for children that still hold it.
+        """
+        reading, writing = os.pipe()
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *END_WITH_PARENT,
+                *command,
+                cwd=PROJECT,
+                env=self.environment,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=writing,
+                stderr=writing,
+                start_new_session=True,  # a Ctrl-C is for us; we end them in order
+            )
+        finally:
+            os.close(writing)
         self._running[name] = process
-        return process
+        output = asyncio.StreamReader()
+        protocol = asyncio.StreamReaderProtocol(output)
+        await asyncio.get_running_loop().connect_read_pipe(lambda: protocol, os.fdopen(reading, "rb"))
+        return process, output
 
-    async def _copy(
-        self, process: asyncio.subprocess.Process, name: str, show: Callable[[str], None]
-    ) -> None:
+    async def _copy(self, output: asyncio.StreamReader, name: str, show: Callable[[str], None]) -> None:
         """Copy the output to the log and, line by line, to `show`."""
-        assert process.stdout is not None
         rest = b""
         with (self.log_folder / f"{name}.log").open("ab") as log:
-            while block := await process.stdout.read(65_536):
+            while block := await output.read(65_536):
                 log.write(block)
                 log.flush()
                 *lines, rest = (rest + block).split(b"\n")
@@ -155,15 +174,16 @@ class Supervisor:
 class _Relay:
     """Shows a program's lines once it has settled; what it says while starting is told only if it fails."""
 
-    def __init__(self, terminal: Terminal, name: str) -> None:
+    def __init__(self, terminal: Terminal, name: str, *, quiet: bool = False) -> None:
         self._terminal = terminal
         self._name = name
+        self._quiet = quiet
         self._settled = time.monotonic() + SETTLING_S
         self.last: deque[str] = deque(maxlen=LINES_TOLD)
 
     def __call__(self, line: str) -> None:
         self.last.append(line)
-        if time.monotonic() > self._settled:
+        if line.startswith(ERRORS) or (not self._quiet and time.monotonic() > self._settled):
             self._terminal.relay(self._name, line)
 
 
@@ -178,6 +198,12 @@ def how_it_ended(code: int) -> str:
     if code < 0:
         return f"was killed by {signal.Signals(-code).name}"
     return f"ended with code {code}"
+
+
+async def _finish(copy: asyncio.Task[None]) -> None:
+    """Copy what is still in the pipe; a grandchild that ran away may hold it open for ever."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(copy, COPY_WITHIN_S)
 
 
 def _signal_group(leader: int, number: signal.Signals) -> None:

@@ -27,6 +27,7 @@ class Terminal:
 
     output: TextIO = field(default_factory=lambda: sys.stdout)
     width: int = 10
+    _muted: bool = False
     _budgets: dict[str, _Budget] = field(default_factory=dict)
 
     @property
@@ -43,8 +44,14 @@ class Terminal:
             self.output.write(f"\r\033[K{text[:100]}")
             self.output.flush()
 
+    def mute(self) -> None:
+        """Relay nothing from here on: programs that end have nothing to say that matters."""
+        self._muted = True
+
     def relay(self, name: str, line: str) -> None:
         """A line of a program's output."""
+        if self._muted:
+            return
         budget = self._budgets.setdefault(name, _Budget())
         second = int(time.monotonic())
         if second != budget.second:

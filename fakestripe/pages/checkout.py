@@ -27,7 +27,9 @@ def render(row: Row, *, manual: bool) -> bytes:
         contact=_contact(session, given),
         name=given.get("name") or "",
         cards=join([_card(card, checked=index == 0) for index, card in enumerate(OFFERED)]),
-        others=join([element("option", _title(card), value=card.number) for card in CARDS if not card.label]),
+        others=join(
+            [element("option", _title(card), value=card.number) for card in CARDS if card not in OFFERED]
+        ),
         submit=verb,
         cancel=_cancel(session),
     )
@@ -80,7 +82,7 @@ def _card(card: Card, *, checked: bool) -> Html:
 
 
 def _title(card: Card) -> str:
-    return f"{_spaced(card.number)} · {card.names[0]} · {card.country}"
+    return f"{_spaced(card.number)} · {card.label or card.names[0]} · {card.country}"
 
 
 def _spaced(number: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 
 from fakestripe.call import Call, Decline, endpoint, only
@@ -80,7 +81,7 @@ def _card(call: Call, sent: Obj, param: str) -> Card:
             raise missing_object("token", token, f"{param}[token]")
         return BY_TOKEN[token]
     number = str(sent.get("number", "")).replace(" ", "")
-    if not number.isdigit() or not luhn_valid(number):
+    if not re.fullmatch(r"\d{12,19}", number) or not luhn_valid(number):
         raise StripeError(
             402, "Your card number is incorrect.", type_="card_error", code="incorrect_number", param="number"
         )

@@ -16,6 +16,7 @@ from types import NoneType, UnionType
 from typing import Any, ClassVar, ForwardRef, Literal, Union, get_args, get_origin
 
 from stripe import ListObject, SearchResultObject, StripeObject
+from stripe._object_classes import get_object_class
 
 from fakestripe.schema.routes import Route, type_imports
 from fakestripe.types import Obj
@@ -37,6 +38,15 @@ def problems(route: Route, answer: Obj) -> list[str]:
 def object_problems(cls: type[StripeObject], value: Obj) -> list[str]:
     """What is wrong with an object of a class, for tests of events and webhooks."""
     return list(_object_problems(cls, value, cls.__name__))
+
+
+@functools.cache
+def expandable(kind: str, name: str) -> bool:
+    """Whether the field of an object (by its ``object`` name) can hold another object."""
+    cls: Any = get_object_class("V1", kind)
+    hint = _fields(cls).get(name)
+    flat = [inner for option in _options(hint) for inner in (option, *get_args(option))]
+    return any(isinstance(option, ForwardRef) or get_origin(option) is ListObject for option in flat)
 
 
 @functools.cache

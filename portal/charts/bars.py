@@ -62,13 +62,27 @@ def stacked_bars(
     description: str = "",
     corner: str = "",
 ) -> StackedBars:
-    """Columns of `series` over `labels`, stacked in the order given; `axis` words the grid lines. Negative values are drawn as nothing."""
+    """Columns of `series` over `labels`, stacked in the order given; `axis` words the grid lines.
+
+    Negative values are drawn as nothing; the table has them.
+    """
     for row in series:
         if len(row.values) != len(labels):
             raise ValueError(f"series {row.name}: {len(row.values)} values for {len(labels)} labels")
-    totals = [sum((max(row.values[at], Decimal(0)) for row in series), Decimal(0)) for at in range(len(labels))]
+    totals = [
+        sum((max(row.values[at], Decimal(0)) for row in series), Decimal(0)) for at in range(len(labels))
+    ]
     ticks = nice_ticks(max(totals, default=Decimal(0)))
-    columns = tuple(_column(at, labels, series, totals[at], ticks[-1], label) for at in range(len(labels)))
+    band = HUNDRED / max(len(labels), 1)
+    columns = tuple(
+        Column(
+            x=place(band * at + band * GAP_SHARE / 2),
+            width=place(band * (1 - GAP_SHARE)),
+            words=f"{labels[at]}: {label(totals[at])}",
+            blocks=_blocks(series, at, ticks[-1]),
+        )
+        for at in range(len(labels))
+    )
     legend = tuple((row.kind, row.name, label(sum(row.values, Decimal(0)))) for row in series)
     return StackedBars(
         title,
@@ -81,21 +95,19 @@ def stacked_bars(
     )
 
 
-def _column(
-    at: int, labels: Sequence[str], series: Sequence[Series], total: Decimal, top: Decimal, label: Format
-) -> Column:
-    band = HUNDRED / len(labels)
+def _blocks(series: Sequence[Series], at: int, top: Decimal) -> tuple[Block, ...]:
     blocks, floor = [], HUNDRED
     for row in series:
         height = percent(max(row.values[at], Decimal(0)), top)
         floor -= height
         if height:
             blocks.append(Block(row.kind, place(floor), place(height)))
-    x = band * at + band * GAP_SHARE / 2
-    return Column(place(x), place(band * (1 - GAP_SHARE)), f"{labels[at]}: {label(total)}", tuple(blocks))
+    return tuple(blocks)
 
 
-def _table(title: str, corner: str, labels: Sequence[str], series: Sequence[Series], label: Format) -> DataTable:
+def _table(
+    title: str, corner: str, labels: Sequence[str], series: Sequence[Series], label: Format
+) -> DataTable:
     head = (corner, *(row.name for row in series))
     rows = tuple(
         (labels[at], *(label(row.values[at]) for row in series))

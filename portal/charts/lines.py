@@ -85,7 +85,9 @@ def sparkline(title: str, values: Sequence[Decimal]) -> Sparkline:
 def _paths(values: Sequence[Decimal], top: Decimal) -> tuple[str, str]:
     if not values:
         return "", ""
-    points = [(_across(at, len(values)), place(HUNDRED - percent(value, top))) for at, value in enumerate(values)]
+    points = [
+        (_across(at, len(values)), place(HUNDRED - percent(value, top))) for at, value in enumerate(values)
+    ]
     line = "M" + " L".join(f"{x} {y}" for x, y in points)
     return line, f"{line} L{points[-1][0]} 100 L{points[0][0]} 100 Z"
 

@@ -55,7 +55,9 @@ def price_line(
     """
     unknown = set(amounts) - set(KINDS)
     if unknown:
-        raise ValueError(f"price line: unknown part {', '.join(sorted(unknown))}; it knows {', '.join(KINDS)}")
+        raise ValueError(
+            f"price line: unknown part {', '.join(sorted(unknown))}; it knows {', '.join(KINDS)}"
+        )
     positive = {kind: amounts[kind] for kind in KINDS if amounts.get(kind, Decimal(0)) > 0}
     drawn = sum(positive.values(), Decimal(0))
     taken_off = -sum((amount for amount in amounts.values() if amount < 0), Decimal(0))
@@ -69,7 +71,9 @@ def price_line(
     rest_width = min(percent(taken_off, scale), net_end)
     rest = (place(net_end - rest_width), place(rest_width)) if rest_width else None
     total = label(drawn - taken_off)
-    return PriceLine(_words(title, total, parts), tuple(parts), rest, place(at), _table(amounts, label, total))
+    return PriceLine(
+        _words(title, total, parts), tuple(parts), rest, place(at), _table(amounts, label, total)
+    )
 
 
 def _words(title: str, total: str, parts: list[Part]) -> str:

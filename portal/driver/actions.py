@@ -22,11 +22,15 @@ from portal.scopes import DriverRequest, driver
 @require_POST
 def stop(request: DriverRequest, session_id: UUID) -> HttpResponse:
     """Stop one's own running session."""
-    mine = ChargingSession.objects.filter(driver=request.driver, pk=session_id).select_related("station").first()
+    mine = (
+        ChargingSession.objects.filter(driver=request.driver, pk=session_id).select_related("station").first()
+    )
     if mine is None:
         raise Http404(_("There is nothing here."))
     if stop_charging(mine, cause_kind="driver", cause_id=request.driver.pk) is None:
-        messages.info(request, _("This session has ended already, or the station can only be stopped at the port."))
+        messages.info(
+            request, _("This session has ended already, or the station can only be stopped at the port.")
+        )
     else:
         messages.success(request, _("The station is being told to stop."))
     return redirect("portal:driver-home")
@@ -41,7 +45,9 @@ def add_card(request: DriverRequest) -> HttpResponse:
     try:
         return redirect(cards.start_card_setup(request.driver, done, back))
     except (StripeUnreachable, StripeRefused):
-        messages.error(request, _("The card page does not answer. Nothing was changed; try again in a minute."))
+        messages.error(
+            request, _("The card page does not answer. Nothing was changed; try again in a minute.")
+        )
         return redirect("portal:driver-account")
 
 

@@ -1,6 +1,6 @@
 """A driver's history over all sellers: months with totals, from the projection that billing keeps."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from django.db.models import QuerySet
 from django.db.models.functions import ExtractYear
-from django.http import QueryDict
 
 from accounts.models import Driver
 from billing.models import DriverHistoryEntry
@@ -69,7 +68,7 @@ def entries_of(driver: Driver) -> QuerySet[DriverHistoryEntry]:
     return DriverHistoryEntry.objects.filter(driver=driver).order_by("-started_at", "-id")
 
 
-def history_of(driver: Driver, query: QueryDict) -> History:
+def history_of(driver: Driver, query: Mapping[str, str]) -> History:
     """The history as the URL asks: `?year=2026`, `?place=` (part of a place's name), `?before=` (ISO time)."""
     rows = entries_of(driver)
     years = list(
@@ -93,7 +92,10 @@ def months_of(entries: Iterable[DriverHistoryEntry]) -> list[Month]:
     listed = list(entries)
     longest = longest_of(shares_of_entry(entry) for entry in listed)
     rows = [history_row(entry, longest) for entry in listed]
-    return [_month(first, list(group)) for first, group in groupby(rows, lambda row: row.started.date().replace(day=1))]
+    return [
+        _month(first, list(group))
+        for first, group in groupby(rows, lambda row: row.started.date().replace(day=1))
+    ]
 
 
 def history_row(entry: DriverHistoryEntry, longest: dict[str, Decimal] | None = None) -> HistoryRow:
@@ -106,7 +108,9 @@ def history_row(entry: DriverHistoryEntry, longest: dict[str, Decimal] | None = 
         ended=entry.ended_at.astimezone(zone),
         shares=shares,
         line=shares.line(longest=(longest or {}).get(shares.currency)),
-        payment=words_for(entry.payment_state, entry.payment_method, entry.card, entry.refunded.amount, entry.paid.amount),
+        payment=words_for(
+            entry.payment_state, entry.payment_method, entry.card, entry.refunded.amount, entry.paid.amount
+        ),
         refunded=entry.refunded.amount,
     )
 

@@ -1,6 +1,7 @@
 """Starting and stopping with an account: a command to the station, once however often the button is pressed."""
 
 from datetime import timedelta
+from uuid import UUID
 
 from django.db import transaction
 from django.utils import timezone
@@ -61,11 +62,13 @@ def _started_already(driver: Driver, connector: Connector) -> StationCommand | N
 
 def _refusal(verdict: Verdict) -> str:
     if verdict is Verdict.BLOCKED:
-        return _("You can't start here: a payment to this operator is open. Pay it on its session's page first.")
+        return _(
+            "You can't start here: a payment to this operator is open. Pay it on its session's page first."
+        )
     return _("Your account can't start here. Ask the operator.")
 
 
-def stop_charging(session: ChargingSession, *, cause_kind: str, cause_id: object) -> StationCommand | None:
+def stop_charging(session: ChargingSession, *, cause_kind: str, cause_id: UUID) -> StationCommand | None:
     """Ask the station to stop a running session, once; None if it has ended or can't be told to."""
     if session.state != ChargingSession.State.ACTIVE or not (session.transaction_id or "").isdigit():
         return None

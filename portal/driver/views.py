@@ -33,7 +33,9 @@ def home(request: DriverRequest) -> HttpResponse:
         "here": "home",
         "now": now_of(request.driver),
         "months": months_of(entries_of(request.driver)[:LATEST_SHOWN]),
-        "has_card": PaymentProfile.objects.filter(driver=request.driver).exclude(payment_method_id="").exists(),
+        "has_card": PaymentProfile.objects.filter(driver=request.driver)
+        .exclude(payment_method_id="")
+        .exists(),
     }
     return render(request, "driver/home.html", context)
 
@@ -49,7 +51,11 @@ def now(request: DriverRequest) -> HttpResponse:
 @require_GET
 def history(request: DriverRequest) -> HttpResponse:
     """Months with totals; filters in the URL."""
-    context = {"here": "history", "history": history_of(request.driver, request.GET), "kinds": list(KINDS.items())}
+    context = {
+        "here": "history",
+        "history": history_of(request.driver, request.GET.dict()),
+        "kinds": list(KINDS.items()),
+    }
     return render(request, "driver/history.html", context)
 
 
@@ -63,7 +69,12 @@ def session(request: DriverRequest, session_id: UUID) -> HttpResponse:
     pricings = PricedSession.objects.of(entry.organisation_id).filter(session=session_id)
     priced = latest(pricings.select_related("tariff_version__tariff"))
     row = history_row(entry)
-    context: dict[str, Any] = {"here": "history", "row": row, "shares": row.shares, "line": row.shares.line(title=_("Price"))}
+    context: dict[str, Any] = {
+        "here": "history",
+        "row": row,
+        "shares": row.shares,
+        "line": row.shares.line(title=_("Price")),
+    }
     if priced is not None:
         context["lines"] = why_lines(priced, priced.tariff_version.document, ZoneInfo(entry.time_zone))
         context["tariff"] = priced.tariff_version
@@ -88,14 +99,13 @@ def _not_charged_yet(request: DriverRequest, session_id: UUID) -> HttpResponse:
 def charge(request: DriverRequest) -> HttpResponse:
     """Find a station by its code; the ones used lately are one tap away."""
     lately = (
-        Station.objects.filter(sessions__driver=request.driver, sessions__started_at__gte=timezone.now() - HALF_A_YEAR)
+        Station.objects.filter(
+            sessions__driver=request.driver, sessions__started_at__gte=timezone.now() - HALF_A_YEAR
+        )
         .select_related("site")
         .distinct()[:LATEST_SHOWN]
     )
     return render(request, "driver/charge.html", {"here": "charge", "lately": lately})
-
-
-
 
 
 @driver

@@ -69,8 +69,10 @@ def stop(request: HttpRequest, named: dict[str, str], signed: str) -> HttpRespon
 
 def charge_of(payment: Payment) -> GuestCharge:
     """How far the guest has come; reads, never changes."""
-    connector = Connector.objects.of(payment.organisation_id).select_related("evse__station__site").get(
-        pk=payment.connector_id
+    connector = (
+        Connector.objects.of(payment.organisation_id)
+        .select_related("evse__station__site")
+        .get(pk=payment.connector_id)
     )
     session = _session(payment)
     running = None
@@ -78,7 +80,9 @@ def charge_of(payment: Payment) -> GuestCharge:
         running = running_sessions([session])[0]
     priced = _priced(payment, session)
     step = _step(payment, session)
-    return GuestCharge(payment, connector, step, running, shares_of(priced) if priced else None, _receipt_url(payment))
+    return GuestCharge(
+        payment, connector, step, running, shares_of(priced) if priced else None, _receipt_url(payment)
+    )
 
 
 def _step(payment: Payment, session: ChargingSession | None) -> str:

@@ -54,7 +54,9 @@ def start(request: HttpRequest, code: str) -> HttpResponse:
     return _start_as_guest(request, offer, found)
 
 
-def _start_with_account(request: HttpRequest, driver: Driver, offer: PortOffer, station: Station) -> HttpResponse:
+def _start_with_account(
+    request: HttpRequest, driver: Driver, offer: PortOffer, station: Station
+) -> HttpResponse:
     try:
         start_charging(driver, offer.port.connector)
     except StartRefused as refusal:
@@ -74,7 +76,9 @@ def _start_as_guest(request: HttpRequest, offer: PortOffer, station: Station) ->
     try:
         checkout = start_guest_checkout(offer.port.connector, "", offer.hold, live, back)
     except CheckoutUnavailable:
-        messages.error(request, _("The payment page does not answer. Nothing was held; try again in a minute."))
+        messages.error(
+            request, _("The payment page does not answer. Nothing was held; try again in a minute.")
+        )
         return redirect(back)
     return redirect(checkout.url)
 
@@ -97,4 +101,3 @@ def _has_card(driver: Driver) -> bool:
 def _hold_text(offers: list[PortOffer]) -> str:
     hold = next((offer.hold for offer in offers if offer.hold is not None), None)
     return words.short_money(hold.amount, str(hold.currency)) if hold else ""
-

@@ -45,7 +45,9 @@ def board_of(organisation: Organisation, site_id: UUID | None = None) -> Board:
     costs = costs_so_far((port.session for port in ports if port.session), at)
     return Board(
         at=at,
-        sites=[(site, [_board_port(port, site, at, costs) for port in here]) for site, here in by_site(ports)],
+        sites=[
+            (site, [_board_port(port, site, at, costs) for port in here]) for site, here in by_site(ports)
+        ],
         charging=sum(port.session is not None for port in ports),
         free=sum(port.can_start for port in ports),
         broken=sum(port.state in ("Faulted", "Offline", "Unavailable") for port in ports),

@@ -1,8 +1,11 @@
 """An organisation's figures by local day: one query, from the priced sessions."""
 
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
+from functools import partial
+from typing import Any
 from uuid import UUID
 
 from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
@@ -30,12 +33,16 @@ class Day:
 
 def counting(organisation: Organisation) -> QuerySet[PricedSession]:
     """Of each session's pricings, the one that counts: the highest revision."""
-    later = PricedSession.objects.of(organisation).filter(session=OuterRef("session"), revision__gt=OuterRef("revision"))
+    later = PricedSession.objects.of(organisation).filter(
+        session=OuterRef("session"), revision__gt=OuterRef("revision")
+    )
     priced: QuerySet[PricedSession] = PricedSession.objects.of(organisation).exclude(Exists(later))
     return priced
 
 
-def figures_by_day(organisation: Organisation, period: Period, site_id: UUID | None = None) -> dict[date, Day]:
+def figures_by_day(
+    organisation: Organisation, period: Period, site_id: UUID | None = None
+) -> dict[date, Day]:
     """The days of the period and of the one before that had sessions, in the organisation's currency."""
     rows = counting(organisation).filter(
         currency=organisation.currency,
@@ -54,74 +61,75 @@ def figures_by_day(organisation: Organisation, period: Period, site_id: UUID | N
     return {row["day"]: _day(row, organisation.currency) for row in by_day}
 
 
-def _day(row: dict[str, Decimal], currency: str) -> Day:
+def _day(row: Mapping[str, Any], currency: str) -> Day:
     names = ("energy", "time", "parking", "fees", "tax")
     return Day(
-        Shares(currency, *(Decimal(row[f"sum_{name}"]) for name in names)), int(row["sum_energy_wh"]), int(row["sessions"])
+        Shares(currency, *(Decimal(row[f"sum_{name}"]) for name in names)),
+        int(row["sum_energy_wh"]),
+        int(row["sessions"]),
     )
 
 
 def tiles(days: dict[date, Day], period: Period, currency: str) -> list[Tile]:
     """Revenue, energy, sessions and price per kWh, each beside the period before."""
     before_dates = [day - timedelta(days=period.days) for day in period.dates]
-    now, before = (_Sums.of(days, dates, currency) for dates in (period.dates, before_dates))
-    than = _("%(days)s days before: %(value)s")
-    net = [_net(days, day) for day in period.dates]
-    energy = [Decimal(days[day].energy_wh) if day in days else Decimal(0) for day in period.dates]
-    count = [Decimal(days[day].sessions) if day in days else Decimal(0) for day in period.dates]
-
-    def was(text: str) -> str:
-        return than % {"days": period.days, "value": text}
-
+    now, before = (_Sums.of(days, dates) for dates in (period.dates, before_dates))
+    measures: tuple[tuple[str, str, Callable[[_Sums], Decimal], Callable[[Decimal], str]], ...] = (
+        (_("Revenue, before tax"), currency, lambda sums: sums.net, partial(words.amount, currency=currency)),
+        (_("Energy sold"), "kWh", lambda sums: sums.energy_wh, lambda value: words.kwh(int(value), 0)),
+        (_("Sessions"), "", lambda sums: sums.sessions, words.number),
+        (_("Revenue per kWh"), currency, lambda sums: sums.per_kwh, partial(words.number, digits=3)),
+    )
+    by_day = [_Sums.of(days, [day]) for day in period.dates]
     return [
         make_tile(
-            _("Revenue, before tax"), words.amount(now.net, currency), currency,
-            now=now.net, before=before.net, before_text=was(words.amount(before.net, currency)), trend=net,
-        ),
-        make_tile(
-            _("Energy sold"), words.kwh(now.energy_wh, 0), "kWh",
-            now=Decimal(now.energy_wh), before=Decimal(before.energy_wh), before_text=was(words.kwh(before.energy_wh, 0)),
-            trend=energy,
-        ),
-        make_tile(
-            _("Sessions"), words.number(now.sessions), "",
-            now=Decimal(now.sessions), before=Decimal(before.sessions), before_text=was(words.number(before.sessions)),
-            trend=count,
-        ),
-        make_tile(
-            _("Revenue per kWh"), words.number(now.per_kwh, 3), currency,
-            now=now.per_kwh, before=before.per_kwh, before_text=was(words.number(before.per_kwh, 3)),
-        ),
-    ]  # fmt: skip
+            title,
+            text(of(now)),
+            unit,
+            now=of(now),
+            before=of(before),
+            before_text=_("%(days)s days before: %(value)s")
+            % {"days": period.days, "value": text(of(before))},
+            trend=[of(sums) for sums in by_day],
+        )
+        for title, unit, of, text in measures
+    ]
 
 
 @dataclass(frozen=True)
 class _Sums:
     net: Decimal
-    energy_wh: int
-    sessions: int
+    energy_wh: Decimal
+    sessions: Decimal
 
     @classmethod
-    def of(cls, days: dict[date, Day], dates: list[date], currency: str) -> "_Sums":
+    def of(cls, days: dict[date, Day], dates: Iterable[date]) -> "_Sums":
         found = [days[day] for day in dates if day in days]
-        net = sum((day.shares.net for day in found), Decimal(0))
-        return cls(net, sum(day.energy_wh for day in found), sum(day.sessions for day in found))
+        return cls(
+            sum((day.shares.net for day in found), Decimal(0)),
+            Decimal(sum(day.energy_wh for day in found)),
+            Decimal(sum(day.sessions for day in found)),
+        )
 
     @property
     def per_kwh(self) -> Decimal:
         return self.net * words.WH_PER_KWH / self.energy_wh if self.energy_wh else Decimal(0)
 
 
-def _net(days: dict[date, Day], day: date) -> Decimal:
-    return days[day].shares.net if day in days else Decimal(0)
-
-
 def revenue_chart(days: dict[date, Day], period: Period, currency: str) -> StackedBars:
     """What drivers paid by day, in the parts of the price line."""
-    kinds = (("energy", _("Energy")), ("time", _("Time")), ("idle", _("Idle")), ("fees", _("Fees")), ("tax", _("Tax")))
+    kinds = (
+        ("energy", _("Energy")),
+        ("time", _("Time")),
+        ("idle", _("Idle")),
+        ("fees", _("Fees")),
+        ("tax", _("Tax")),
+    )
     series = [
         Series(
-            name, kind, tuple(getattr(days[day].shares, kind) if day in days else Decimal(0) for day in period.dates)
+            name,
+            kind,
+            tuple(getattr(days[day].shares, kind) if day in days else Decimal(0) for day in period.dates),
         )
         for kind, name in kinds
     ]

@@ -1,4 +1,4 @@
-"""An organisation's sessions: filters from the URL, pages by position so that the millionth is as quick as the first."""
+"""An organisation's sessions: filters in the URL, pages by position, the last as quick as the first."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -7,15 +7,15 @@ from decimal import Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-import django_filters
+import django_filters  # type: ignore[import-untyped]  # the package has no types
 from django import forms
 from django.db.models import Prefetch, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organisation
 from charging.models import ChargingSession, PricedSession
-from portal.cost import Shares, latest, longest_of, shares_of
 from portal.charts import PriceLine
+from portal.cost import Shares, latest, longest_of, shares_of
 from portal.owner.period import uuid_of
 from stations.models import Site
 
@@ -32,7 +32,11 @@ class SessionFilter(django_filters.FilterSet):  # type: ignore[misc]  # the pack
         method="by_show",
         label=_("Show"),
         empty_label=_("All sessions"),
-        choices=[("running", _("Charging now")), ("held", _("Being checked")), ("elsewhere", _("Settled elsewhere"))],
+        choices=[
+            ("running", _("Charging now")),
+            ("held", _("Being checked")),
+            ("elsewhere", _("Settled elsewhere")),
+        ],
     )
     since = django_filters.DateFilter(
         method="by_since", label=_("From"), widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d")

@@ -68,7 +68,11 @@ def board(request: MemberRequest) -> HttpResponse:
     return render(
         request,
         "owner/board.html",
-        {"organisation": request.organisation, "site_id": site_id, "board": board_of(request.organisation, site_id)},
+        {
+            "organisation": request.organisation,
+            "site_id": site_id,
+            "board": board_of(request.organisation, site_id),
+        },
     )
 
 

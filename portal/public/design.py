@@ -70,25 +70,30 @@ def _wave(count: int, base: int, swing: int, shift: int = 0) -> tuple[Decimal, .
 
 
 def _tiles() -> list[Tile]:
-    trend = _wave(28, 900, 110)
+    samples = (
+        ("Revenue", "1,284.60", "EUR", "1284.6", "1102", "than last week", _wave(28, 900, 110)),
+        ("Energy", "3,420", "kWh", "3420", "3510", "than last week", _wave(28, 900, 90, 4)),
+        ("Sessions", "142", "", "142", "142", "as last week", _wave(28, 40, 9, 2)),
+        ("Refunded", "0.00", "EUR", "0", "0", "nothing last week", ()),
+    )
     return [
         make_tile(
-            "Revenue", "1,284.60", "EUR", now=Decimal("1284.6"), before=Decimal(1102), before_text="than last week", trend=trend
-        ),
-        make_tile("Energy", "3,420", "kWh", now=Decimal(3420), before=Decimal(3510), before_text="than last week", trend=trend[::-1]),
-        make_tile("Sessions", "142", "", now=Decimal(142), before=Decimal(142), before_text="as last week", trend=_wave(28, 40, 9, 2)),
-        make_tile("Refunded", "0.00", "EUR", now=Decimal(0), before=Decimal(0), before_text="nothing last week"),
-    ]  # fmt: skip
+            title, figure, unit, now=Decimal(now), before=Decimal(before), before_text=text, trend=trend
+        )
+        for title, figure, unit, now, before, text, trend in samples
+    ]
 
 
 def _price_lines() -> list[PriceLine]:
     usual = {"energy": "9.80", "time": "1.20", "idle": "0.60", "fees": "0.33", "tax": "2.27"}
     capped = {"energy": "12.50", "fees": "-2.50", "tax": "1.90"}
     samples = (usual, {"energy": "5.04", "tax": "0.96"}, {"idle": "4.20", "tax": "0.80"}, capped)
-    return [
-        price_line({kind: Decimal(text) for kind, text in sample.items()}, _euro, longest=Decimal("14.40"), title="You paid")
-        for sample in samples
-    ]  # fmt: skip
+    return [_price_line(sample) for sample in samples]
+
+
+def _price_line(sample: dict[str, str]) -> PriceLine:
+    amounts = {kind: Decimal(text) for kind, text in sample.items()}
+    return price_line(amounts, _euro, longest=Decimal("14.40"), title="You paid")
 
 
 def _bars() -> StackedBars:
@@ -101,7 +106,13 @@ def _bars() -> StackedBars:
         Series("Tax", "tax", _wave(30, 100, 18)),
     ]
     return stacked_bars(
-        "Revenue by day, EUR", labels, series, _euro, axis=words.plain, description="November, all sites", corner="Day"
+        "Revenue by day, EUR",
+        labels,
+        series,
+        _euro,
+        axis=words.plain,
+        description="November, all sites",
+        corner="Day",
     )
 
 

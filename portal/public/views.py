@@ -40,6 +40,11 @@ def theme(request: HttpRequest) -> HttpResponse:
     response = redirect(target)
     chosen = theme_of(request.POST.get("theme", ""))
     response.set_cookie(
-        THEME_COOKIE, chosen, max_age=YEAR_S, samesite="Lax", httponly=True, secure=settings.SESSION_COOKIE_SECURE
+        THEME_COOKIE,
+        chosen,
+        max_age=YEAR_S,
+        samesite="Lax",
+        httponly=True,
+        secure=settings.SESSION_COOKIE_SECURE,
     )
     return response

@@ -16,7 +16,7 @@ from django.utils.safestring import SafeString, mark_safe
 from billing.models import Payment
 from portal import words
 from portal.charts import HeatMap, LineChart, PriceLine, StackedBars
-from portal.look import THEME_COOKIE, Look, look_of, theme_of
+from portal.look import THEME_COOKIE, look_of, theme_of
 from portal.payment_words import words_for_payment
 from portal.tiles import Tile
 
@@ -34,7 +34,9 @@ def icon(name: str, label: str = "") -> SafeString:
     """An icon of the sprite; silent for screen readers unless it has a `label`."""
     sprite = static("img/icons.svg")
     if label:
-        return format_html('<svg class="icon" role="img" aria-label="{}"><use href="{}#{}"/></svg>', label, sprite, name)
+        return format_html(
+            '<svg class="icon" role="img" aria-label="{}"><use href="{}#{}"/></svg>', label, sprite, name
+        )
     return format_html('<svg class="icon" aria-hidden="true"><use href="{}#{}"/></svg>', sprite, name)
 
 
@@ -46,7 +48,7 @@ def theme(context: template.Context) -> str:
 
 
 @register.inclusion_tag("ui/badge.html")
-def badge(state: str, text: str = "") -> dict[str, Look | str]:
+def badge(state: str, text: str = "") -> dict[str, object]:
     """A state as text, icon and colour. `state` is a key of `portal.look.LOOKS`; unknown ones show plainly."""
     look = look_of(state)
     return {"look": look, "text": text or look.text}
@@ -57,7 +59,9 @@ def money(value: Any, currency: str = "") -> SafeString:
     """An amount with its currency small. Takes a Money, or a Decimal and a code."""
     raw, code = (value.amount, str(value.currency)) if hasattr(value, "amount") else (value, currency)
     return format_html(
-        '<span class="money">{}&nbsp;<span class="currency">{}</span></span>', words.amount(Decimal(raw), code), code
+        '<span class="money">{}&nbsp;<span class="currency">{}</span></span>',
+        words.amount(Decimal(raw), code),
+        code,
     )
 
 
@@ -65,12 +69,12 @@ def money(value: Any, currency: str = "") -> SafeString:
 def plain_amount(value: Decimal, currency: str) -> SafeString:
     """An amount in a column whose currency stands elsewhere; zero quietly, as a dash."""
     if value == 0:
-        return mark_safe('<span class="zero">–</span>')  # noqa: S308  no input in it
+        return mark_safe('<span class="zero">–</span>')
     return format_html('<span class="money">{}</span>', words.amount(value, currency))
 
 
 @register.inclusion_tag("ui/badge.html")
-def payment_badge(payment: Payment) -> dict[str, Look | str]:
+def payment_badge(payment: Payment) -> dict[str, object]:
     """The state of a payment, in the reader's words."""
     look = look_of(words_for_payment(payment).state)
     return {"look": look, "text": look.text}
@@ -91,7 +95,9 @@ def fixed(value: Decimal) -> str:
 @register.simple_tag
 def kwh(energy_wh: int, digits: int = 2) -> SafeString:
     """Energy with its unit small."""
-    return format_html('<span class="number">{}&nbsp;<span class="unit">kWh</span></span>', words.kwh(energy_wh, digits))
+    return format_html(
+        '<span class="number">{}&nbsp;<span class="unit">kWh</span></span>', words.kwh(energy_wh, digits)
+    )
 
 
 @register.filter
@@ -137,7 +143,9 @@ def price_line(line: PriceLine, size: str = "small") -> dict[str, object]:
 
 
 @register.simple_tag(takes_context=True)
-def chart(context: template.Context, drawn: StackedBars | LineChart | HeatMap, height: int = 240) -> SafeString:
+def chart(
+    context: template.Context, drawn: StackedBars | LineChart | HeatMap, height: int = 240
+) -> SafeString:
     """A chart with its title, words and data table."""
     engine = context.template.engine if context.template else template.engines["django"].engine  # type: ignore[attr-defined]
     markup = engine.get_template(CHART_TEMPLATES[type(drawn)])

@@ -4,11 +4,11 @@ from datetime import date
 from itertools import pairwise
 
 import pytest
-from demo.stations.credentials import station_password
 
 from accounts.models import Driver, Organisation, RegistryKey
 from charging.models import ChargingSession, Reading
 from demo import history, world
+from demo.stations.credentials import station_password
 from stations.models import Connector, Station
 from tariffs.assignment import version_in_force
 

@@ -54,6 +54,10 @@ def guard_pid(service: Service) -> int:
     return int(stat.rpartition(")")[2].split()[1])
 
 
+def await_end(service: Service) -> None:
+    wait_until(lambda: not service.pids(), what=f"the end of {service.name}")
+
+
 def is_gone(pid: int) -> bool:
     try:
         return ") Z " in Path(f"/proc/{pid}/stat").read_text()  # ended, not yet collected
@@ -99,7 +103,7 @@ def test_many_at_once_share_one_server_that_outlives_the_first(home: Path) -> No
     assert database.is_ready()
 
     users[-1].stop()
-    wait_until(lambda: not database.pids(), what="the end of PostgreSQL after its last user")
+    await_end(database)
 
 
 def test_services_end_after_a_user_that_was_killed(home: Path) -> None:
@@ -108,7 +112,7 @@ def test_services_end_after_a_user_that_was_killed(home: Path) -> None:
     user.kill()
 
     for service in (Postgres(home / "postgres"), Valkey(home / "valkey")):
-        wait_until(lambda service=service: not service.pids(), what=f"the end of {service.name}")
+        await_end(service)
 
 
 @pytest.mark.parametrize("kind", [Postgres, Valkey])

@@ -35,7 +35,6 @@ class ScriptedStation:
             headers["Authorization"] = f"Basic {token}"
         self.identity = identity
         self.answers: dict[str, Answer] = {}
-        self.asked: list[tuple[str, dict[str, Any]]] = []
         self._numbers = itertools.count(1)
         self.socket: ClientConnection = connect(
             f"{url}/{identity}",
@@ -67,8 +66,7 @@ class ScriptedStation:
         """The next frame; a call of the gateway is answered first, as `answers` says."""
         frame: list[Any] = json.loads(self.socket.recv(timeout_s))
         if frame[0] == 2:
-            self.asked.append((frame[2], frame[3]))
-            answer = self.answers.get(frame[2], lambda _payload: {"status": "Accepted"})
+            answer = self.answers.get(frame[2], accept)
             self.send(3, frame[1], answer(frame[3]))
         return frame
 
@@ -125,6 +123,10 @@ class ScriptedStation:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def accept(_payload: dict[str, Any]) -> dict[str, Any]:
+    return {"status": "Accepted"}
 
 
 def stamp(at: datetime | None = None) -> str:

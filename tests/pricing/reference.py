@@ -1,7 +1,7 @@
-"""A slow reference for the price engine: Fractions only, written from docs/pricing.md, sharing no code with it.
+"""A slow reference for the price engine: Fractions only, from docs/pricing.md, sharing no code with it.
 
-It walks a session piece by piece, cuts each piece wherever anything could change, and asks for every scrap which
-element wins. It takes the plain JSON of tariff and session and knows nothing of the engine's types.
+It walks a session piece by piece, cuts each piece wherever anything could change, and asks for every scrap
+which element wins. It takes the plain JSON of tariff and session and knows nothing of the engine's types.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ import math
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from fractions import Fraction
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -69,7 +70,7 @@ def session_pieces(session: dict[str, Any]) -> tuple[datetime, list[Piece]]:
     cuts = sorted({Fraction(0), length} | {s for s, _ in readings} | {s for s, _ in states})
     pieces = []
     idle: Fraction | None = None
-    for begin, end in zip(cuts, cuts[1:], strict=False):
+    for begin, end in pairwise(cuts):
         state = next((name for s, name in reversed(states) if s <= begin), "CHARGING")
         idle = None if state != "PARKED" else begin if idle is None else idle
         before, after = register(readings, begin), register(readings, end)
@@ -101,7 +102,7 @@ def register(readings: list[tuple[Fraction, Fraction]], second: Fraction) -> Fra
     if not readings or second <= readings[0][0]:
         return Fraction(0)
     base = readings[0][1]
-    for (s0, w0), (s1, w1) in zip(readings, readings[1:], strict=False):
+    for (s0, w0), (s1, w1) in pairwise(readings):
         if s0 <= second <= s1:
             return w0 - base + (w1 - w0) * (second - s0) / (s1 - s0)
     return readings[-1][1] - base
@@ -116,21 +117,30 @@ def cdr_pieces(cdr: dict[str, Any]) -> tuple[datetime, list[Piece]]:
     for row, begin, end in zip(cdr["charging_periods"], begins, ends, strict=True):
         volume = {each["type"]: frac(each["volume"]) for each in row["dimensions"]}
         t0, t1 = (Fraction((t - start).total_seconds()) for t in (begin, end))
-        hours = [volume.get(name, Fraction(0)) * HOUR for name in ("TIME", "PARKING_TIME", "RESERVATION_TIME")]
+        hours = [
+            volume.get(name, Fraction(0)) * HOUR for name in ("TIME", "PARKING_TIME", "RESERVATION_TIME")
+        ]
         parked = hours[1] > 0 and hours[0] == 0
         idle = None if not parked else t0 if idle is None else idle
         after = wh + volume.get("ENERGY", Fraction(0)) * 1000
-        kilowatts = [None if n not in volume else volume[n] * 1000 for n in ("MIN_POWER", "MAX_POWER")]
-        amperes = [volume.get(n) for n in ("MIN_CURRENT", "MAX_CURRENT")]
-        pieces.append(Piece(t0, t1, wh, after, *hours, idle, *kilowatts, *amperes))
+        low_w, high_w = (None if n not in volume else volume[n] * 1000 for n in ("MIN_POWER", "MAX_POWER"))
+        low_a, high_a = volume.get("MIN_CURRENT"), volume.get("MAX_CURRENT")
+        charging, parking, reserved = hours
+        measured_ = low_w, high_w, low_a, high_a
+        pieces.append(Piece(t0, t1, wh, after, charging, parking, reserved, idle, *measured_))
         wh = after
     return start, pieces
 
 
-def clock_instants(tariff: dict[str, Any], start: datetime, length: Fraction, zone: ZoneInfo) -> set[Fraction]:
+def clock_instants(
+    tariff: dict[str, Any], start: datetime, length: Fraction, zone: ZoneInfo
+) -> set[Fraction]:
     """Every second from the start at which a wall clock restriction could change its mind."""
     end = start + timedelta(seconds=math.ceil(length))
-    instants = set()
+    instants: set[datetime] = set()
+    names = {"start_time", "end_time", "start_date", "end_date", "day_of_week"}
+    if not any(names & set(element.get("restrictions") or {}) for element in tariff["elements"]):
+        return set()
     # Offsets change on a quarter of an hour; so do most midnights.
     quarter = start.replace(minute=0, second=0, microsecond=0)
     while quarter <= end:
@@ -178,7 +188,7 @@ def measured(rules: dict[str, Any], name: str, low: Fraction | None, high: Fract
     return (floor is None or least >= frac(floor)) and (ceiling is None or most < frac(ceiling))
 
 
-def price_reference(  # noqa: PLR0912 - one plain walk is easier to believe than ten small ones
+def price_reference(
     tariff: dict[str, Any], start: datetime, pieces: list[Piece], zone: ZoneInfo, *, expired: bool = False
 ) -> Answer:
     length = pieces[-1].end
@@ -270,9 +280,9 @@ def shares(
             if rules.get(f"{side}_kwh") is not None and gain:
                 cuts.add((frac(rules[f"{side}_kwh"]) * 1000 - piece.wh_before) / gain)
     if span:
-        cuts |= {(second - piece.begin) / span for second in seconds}
+        cuts |= {(second - piece.begin) / span for second in seconds if piece.begin < second < piece.end}
     inside = sorted(cut for cut in cuts if 0 <= cut <= 1)
-    return list(zip(inside, inside[1:], strict=False))
+    return list(pairwise(inside))
 
 
 def settle(
@@ -326,7 +336,6 @@ def limit(tariff: dict[str, Any], nets: dict[Fraction | None, Fraction], answer:
     want_gross = bounded(gross, low.get("after_taxes"), high.get("after_taxes"))
     if (want_net, want_gross) == (net, gross):
         return
-    answer.limited = True
     mean = gross / net if net else 1 + rates[0]
     tax = want_gross - want_net
     if "after_taxes" not in {*low, *high}:
@@ -338,13 +347,16 @@ def limit(tariff: dict[str, Any], nets: dict[Fraction | None, Fraction], answer:
         slack = Fraction(1, 2 * 10**digits)
         both = [(want_gross / mean, want_gross), (want_net, want_net * mean)]
         want_net, want_gross = next((pair for pair in both if fits(pair, low, high, slack)), both[0])
+    answer.limited = (want_net, want_gross) != (net, gross)
     answer.net += want_net - net
     answer.gross += want_gross - gross
 
 
 def fits(pair: tuple[Fraction, Fraction], low: Any, high: Any, slack: Fraction) -> bool:
     names = ("before_taxes", "after_taxes")
-    over = all(low.get(n) is None or value > frac(low[n]) - slack for n, value in zip(names, pair, strict=True))
+    over = all(
+        low.get(n) is None or value > frac(low[n]) - slack for n, value in zip(names, pair, strict=True)
+    )
     return over and all(
         high.get(n) is None or value < frac(high[n]) + slack for n, value in zip(names, pair, strict=True)
     )

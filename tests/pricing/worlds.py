@@ -172,13 +172,19 @@ def random_cdr(rng: Random, start: datetime) -> dict[str, Any]:
             dimensions[0]["volume"] = rng.choice((0.5, 0.123))
         if not reserved and rng.random() < 0.8:
             dimensions.append({"type": "ENERGY", "volume": rng.choice((0, 0.4, 1.001, 2.5, 7.3335, 20))})
-        for name in ("MIN_POWER", "MAX_POWER", "MIN_CURRENT", "MAX_CURRENT"):
-            if rng.random() < 0.25:
-                dimensions.append({"type": name, "volume": rng.choice((0, 3.7, 6, 11, 16, 32, 50))})
+        dimensions += [
+            {"type": name, "volume": rng.choice((0, 3.7, 6, 11, 16, 32, 50))}
+            for name in ("MIN_POWER", "MAX_POWER", "MIN_CURRENT", "MAX_CURRENT")
+            if rng.random() < 0.25
+        ]
         if kind == "TIME" and rng.random() < 0.1:
             dimensions.append({"type": "PARKING_TIME", "volume": 0.25})
             dimensions.append({"type": "STATE_OF_CHARGE", "volume": 80})
         periods.append({"start_date_time": at.isoformat(), "dimensions": dimensions})
         at += timedelta(seconds=length)
         reserved = False
-    return {"start_date_time": start.isoformat(), "end_date_time": at.isoformat(), "charging_periods": periods}
+    return {
+        "start_date_time": start.isoformat(),
+        "end_date_time": at.isoformat(),
+        "charging_periods": periods,
+    }

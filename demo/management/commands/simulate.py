@@ -31,6 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--meter-interval", type=float, default=5.0, metavar="S")
         parser.add_argument("--energy-wh", type=int, nargs=2, default=(4_000, 30_000), metavar=("MIN", "MAX"))
         parser.add_argument("--pause-when-full", type=float, nargs=2, default=(5, 60), metavar=("MIN", "MAX"))
+        parser.add_argument("--longest-pause", type=float, default=30.0, metavar="S", help="to reconnect")
         parser.add_argument("--ledger", type=Path, help="write each acknowledged message here, as JSON lines")
         parser.add_argument("--seed", type=int, default=0)
 
@@ -53,6 +54,7 @@ class Command(BaseCommand):
             energy_wh=tuple(options["energy_wh"]),
             pause_when_full_s=tuple(options["pause_when_full"]),
             plug_in_s=min(2.0, options["meter_interval"]),
+            longest_pause_s=options["longest_pause"],
         )
         rate = options["sessions_per_hour"]
         if rate is None:

@@ -1,0 +1,1 @@
+"""Measurements: each prints a table and writes `.run/bench/NAME.json`. They only measure."""

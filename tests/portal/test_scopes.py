@@ -1,0 +1,136 @@
+"""Every view says who may see it, and a tenant sees only its own."""
+
+from collections.abc import Iterator
+
+import pytest
+from django.http import HttpResponse
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from accounts.models import Organisation, Role
+from charging.models import ChargingSession
+from portal.scopes import OUTSIDE, scope_of
+from stations.models import Station
+from tests.builders import connector_of, make_member, make_organisation, make_session, make_site, make_station
+
+pytestmark = pytest.mark.django_db
+KINDS = {"public", "guest_link", "driver", "member", "staff", "signed"}
+
+
+def views(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
+    for pattern in resolver.url_patterns:
+        path = prefix + str(pattern.pattern)
+        if isinstance(pattern, URLResolver):
+            yield from views(pattern, path)
+        else:
+            yield path, pattern
+
+
+ALL_VIEWS = list(views(get_resolver()))
+TENANT_PATHS = [(path, view) for path, view in ALL_VIEWS if "<slug:organisation>" in path]
+
+
+def test_every_view_declares_a_scope() -> None:
+    assert len(ALL_VIEWS) > 50
+    naked = [f"{path} ({view.callback})" for path, view in ALL_VIEWS if scope_of(view.callback) is None]
+    assert not naked, f"decorate with a scope of portal.scopes: {naked}"
+    assert {scope.kind for _path, view in ALL_VIEWS if (scope := scope_of(view.callback))} <= KINDS
+
+
+def test_a_view_without_a_scope_is_found() -> None:
+    def naked(request: object) -> HttpResponse:
+        return HttpResponse()
+
+    assert scope_of(naked) is None
+
+
+def test_the_packages_that_carry_their_own_checks_are_a_closed_list() -> None:
+    assert set(OUTSIDE) <= {
+        "allauth",
+        "billing.webhooks",
+        "django.contrib.admin",
+        "django.contrib.auth",
+        "django.contrib.staticfiles",
+        "django.views.i18n",
+        "django.views.static",
+        "django_rq",
+        "djstripe",
+        "unfold",
+    }
+
+
+@pytest.fixture
+def tenant() -> Organisation:
+    """An organisation with one station and one session."""
+    organisation = make_organisation()
+    make_session(connector_of(make_station(make_site(organisation))))
+    return organisation
+
+
+def tenant_url(view: URLPattern, tenant: Organisation) -> str:
+    """The URL of a tenant's view with the tenant's own ids in it."""
+    kwargs: dict[str, object] = {"organisation": tenant.slug}
+    for name in view.pattern.converters:
+        if name == "session_id":
+            kwargs[name] = ChargingSession.objects.of(tenant).get().pk
+        elif name == "station_id":
+            kwargs[name] = Station.objects.of(tenant).get().pk
+        elif name != "organisation":
+            pytest.fail(f"{view.pattern}: teach this test to fill in {name}")
+    return reverse(f"portal:{view.name}", kwargs=kwargs)
+
+
+@pytest.mark.parametrize(("path", "view"), TENANT_PATHS, ids=[path for path, _view in TENANT_PATHS])
+class TestTenantPages:
+    def test_a_stranger_with_the_right_ids_gets_404(
+        self, client: Client, tenant: Organisation, path: str, view: URLPattern
+    ) -> None:
+        stranger = make_member(make_organisation())
+        client.force_login(stranger.user)
+        assert client.get(tenant_url(view, tenant)).status_code == 404
+
+    def test_foreign_ids_under_ones_own_organisation_are_404(
+        self, client: Client, tenant: Organisation, path: str, view: URLPattern
+    ) -> None:
+        stranger = make_member(make_organisation())
+        client.force_login(stranger.user)
+        foreign = tenant_url(view, tenant)
+        own = foreign.replace(f"/{tenant.slug}/", f"/{stranger.organisation.slug}/")
+        expected = 404 if len(view.pattern.converters) > 1 else 200
+        assert client.get(own).status_code == expected
+
+    def test_nobody_is_sent_to_the_log_in(
+        self, client: Client, tenant: Organisation, path: str, view: URLPattern
+    ) -> None:
+        url = tenant_url(view, tenant)
+        response = client.get(url)
+        assert response.status_code == 302
+        assert response["Location"].startswith("/accounts/login/?next=")
+
+    @pytest.mark.parametrize("role", Role.values)
+    def test_a_member_sees_it_as_its_roles_say(
+        self, client: Client, tenant: Organisation, path: str, view: URLPattern, role: str
+    ) -> None:
+        client.force_login(make_member(tenant, role).user)
+        scope = scope_of(view.callback)
+        assert scope is not None
+        allowed = not scope.roles or role in scope.roles
+        assert client.get(tenant_url(view, tenant)).status_code == (200 if allowed else 403)
+
+
+def test_a_site_of_another_organisation_does_not_filter(client: Client, tenant: Organisation) -> None:
+    other = make_site(make_organisation(), name="Somewhere else entirely")
+    client.force_login(make_member(tenant).user)
+    page = client.get(reverse("portal:today", args=[tenant.slug]), {"site": str(other.pk)})
+    assert page.status_code == 200
+    assert "Somewhere else entirely" not in page.content.decode()
+
+
+def test_members_without_a_second_factor_are_sent_to_add_one_where_it_is_asked_for(
+    client: Client, tenant: Organisation, settings: object
+) -> None:
+    settings.SECOND_FACTOR_FOR_MEMBERS = True  # type: ignore[attr-defined]  # pytest-django's settings take anything
+    client.force_login(make_member(tenant).user)
+    response = client.get(reverse("portal:today", args=[tenant.slug]))
+    assert response.status_code == 302
+    assert response["Location"] == reverse("mfa_index")
