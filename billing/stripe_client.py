@@ -20,6 +20,7 @@ LIVE_KEY = re.compile(r"(sk|rk)_live_[A-Za-z0-9]{24,}")
 TIMEOUT_S = 30
 
 Obj = dict[str, Any]
+StripeClient = stripe.StripeClient
 
 
 class StripeUnreachable(Exception):
