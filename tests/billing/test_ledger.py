@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -30,7 +31,7 @@ def book(organisation: Organisation, key: str = "k", amount: str = "10.00") -> J
     return ledger.post(organisation.pk, key, Cause(Journal.Cause.CAPTURE, uuid4()), postings)
 
 
-def run(sql: str, *arguments: object) -> None:
+def run(sql: str, *arguments: Any) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql, arguments)
 
