@@ -15,11 +15,11 @@ from pricing.track import Phase, Track
 class Run:
     """One component in force for a while: what it measured, from and to (s from the origin).
 
-    A run without a rate is volume that nothing prices. surplus: what the step adds. situation: what the
-    restrictions saw where the run began.
+    A run without a rate is volume that nothing prices. surplus: what the step adds. Both are in 1 / divisor
+    Wh, seconds or times. situation: what the restrictions saw where the run began.
     """
 
-    __slots__ = ("dimension", "end", "quantity", "rate", "scope", "situation", "start", "surplus")
+    __slots__ = ("dimension", "divisor", "end", "quantity", "rate", "scope", "situation", "start", "surplus")
 
     def __init__(
         self,
@@ -33,16 +33,18 @@ class Run:
         self.dimension, self.scope = kind
         self.start, self.end = span
         self.surplus: Rational = 0
+        self.divisor = 1
 
 
 class Walker:
-    """One session under one compiled tariff; `runs` are its volumes in order."""
+    """One session under one compiled tariff; `runs` are its volumes in order, `divisor` the finest of them."""
 
-    __slots__ = ("_bands", "_clock", "_compiled", "_expired", "_flats", "_open", "_track", "runs")
+    __slots__ = ("_bands", "_clock", "_compiled", "_expired", "_flats", "_open", "_track", "divisor", "runs")
 
     def __init__(self, compiled: Compiled, track: Track, *, expired: bool) -> None:
         self._compiled, self._track, self._expired = compiled, track, expired
         self.runs: list[Run] = []
+        self.divisor = 1
         self._open: dict[tuple[str, str], Run] = {}
         self._flats: set[str] = set()
 
@@ -58,12 +60,17 @@ class Walker:
             self._bands = power_bands(compiled.powers, track), current_bands(compiled.currents, track)
             instants += [band.start for bands in self._bands for band in bands]
         starts, phases = track.phase_starts, track.phases
-        for begin, end in pairwise(cut_points(compiled, track, instants)):
+        points, self.divisor = cut_points(compiled, track, instants)
+        for begin, end in pairwise(points):
             index = bisect_right(starts, begin[0]) - 1
             self._visit(phases[index], index, begin, end)
         if self._expired and RESERVATION not in self._flats:
             situation = self._situation(0, RESERVATION, (0, 0))
             self._flat(RESERVATION, compiled.winners(EXPIRED, situation), 0, situation)
+        if self.divisor != 1:
+            for run in self.runs:
+                if run.dimension == "ENERGY":
+                    run.divisor = self.divisor
         return self.runs
 
     def _visit(
