@@ -54,12 +54,12 @@ def cut_points(compiled: Compiled, track: Track, clock: Iterable[Rational]) -> t
 def _cut_times(compiled: Compiled, track: Track, clock: Iterable[Rational]) -> set[Rational]:
     times = set(track.phase_starts)
     times.update(clock)
-    for begin in (track.reservation, track.charging):
-        if begin is not None:
-            times.update([begin + limit for limit in compiled.durations])
-    for began in track.idle_since if compiled.idles else ():
-        if began is not None:
-            times.update([began + limit for limit in compiled.idles])
+    if compiled.durations:
+        begins = [begin for begin in (track.reservation, track.charging) if begin is not None]
+        times.update([begin + limit for begin in begins for limit in compiled.durations])
+    if compiled.idles:
+        idle = [began for began in track.idle_since if began is not None]
+        times.update([began + limit for began in idle for limit in compiled.idles])
     return times
 
 

@@ -28,11 +28,10 @@ def settle(
     finest, origin = walker.divisor, track.origin
     for run in walker.runs:
         rate = run.rate
-        line = Line(compiled, run, origin)
         if rate is None:
-            unpriced[run.dimension] = unpriced.get(run.dimension, 0) + line.quantity
+            unpriced[run.dimension] = unpriced.get(run.dimension, 0) + Line(compiled, run, origin).quantity
             continue
-        lines.append(line)
+        lines.append(Line(compiled, run, origin))
         amount = rate.units * (run.quantity + run.surplus)
         if run.divisor != finest:
             amount *= finest
