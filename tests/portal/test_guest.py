@@ -1,6 +1,7 @@
 """The station's public page: price first, whoever asks; and links that open one payment only."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -41,15 +42,18 @@ def station_url(connector: Connector) -> str:
 
 def make_payment(connector: Connector, state: str) -> Payment:
     nothing = zero("EUR")
+    amounts: dict[str, Any] = {
+        "due": nothing,
+        "authorised": Money("45", "EUR"),
+        "captured": nothing,
+        "refunded": nothing,
+    }
     payment: Payment = Payment.objects.create(
         organisation_id=connector.organisation_id,
         method=Payment.Method.GUEST,
         state=state,
         connector=connector,
-        due=nothing,
-        authorised=Money("45", "EUR"),
-        captured=nothing,
-        refunded=nothing,
+        **amounts,
     )
     return payment
 

@@ -132,6 +132,13 @@ def test_telemetry_beats_the_slope_of_the_register() -> None:
     assert quantities(tariff, session) == [("ENERGY", 0, 1000), ("ENERGY", 1, 3000)]
 
 
+def test_energy_taken_in_no_time_has_the_power_of_its_neighbours() -> None:
+    tariff = make_tariff(element(component("ENERGY", 1), max_power=10), element(component("ENERGY", 2)))
+    session = make_session((0, 0), (1800, 1000), (1800, 2000), (3600, 3000))
+
+    assert quantities(tariff, session) == [("ENERGY", 0, 3000)]
+
+
 def test_without_telemetry_restrictions_on_it_match() -> None:
     tariff = make_tariff(element(component("TIME", 1), min_power=10, max_current=20, evse_kind="DC"))
     session = make_session((0, 0), length=60)
