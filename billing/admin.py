@@ -7,7 +7,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
-from django.utils.html import format_html
+from django.utils.html import format_html, format_html_join
 from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
@@ -73,7 +73,16 @@ class JournalAdmin(RecordAdmin):
     list_filter = (BY_ORGANISATION, "cause")
     list_select_related = ("organisation",)
     search_fields = ("idempotency_key", "cause_id")
-    fields = ("organisation", "booked_at", "cause", "cause_id", "description", "idempotency_key", "reverses", "entries")
+    fields = (
+        "organisation",
+        "booked_at",
+        "cause",
+        "cause_id",
+        "description",
+        "idempotency_key",
+        "reverses",
+        "entries",
+    )
     readonly_fields = ("entries",)
 
     def entries(self, journal: Journal) -> str:
@@ -81,8 +90,8 @@ class JournalAdmin(RecordAdmin):
         rows = Entry.objects.filter(
             organisation=journal.organisation_id, journal=journal, booked_at=journal.booked_at
         ).select_related("account")
-        lines = "".join(format_html("<li>{} <b>{}</b></li>", entry.account, entry.amount) for entry in rows)
-        return format_html("<ul>{}</ul>", format_html(lines.replace("{", "{{").replace("}", "}}")))
+        lines = format_html_join("", "<li>{} <b>{}</b></li>", ((entry.account, entry.amount) for entry in rows))
+        return format_html("<ul>{}</ul>", lines)
 
 
 class LineInline(RecordInline):
