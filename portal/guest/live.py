@@ -24,7 +24,7 @@ ENDED_WITHOUT_CHARGING = (State.RELEASING, State.RELEASED, State.EXPIRED)
 
 @dataclass(frozen=True)
 class GuestCharge:
-    """Where a guest's charge stands. `step`: card, plug, charging, settling, done or off."""
+    """Where a guest's charge stands. `step`: card, plug, charging, review, settling, done, off."""
 
     payment: Payment
     connector: Connector
@@ -97,6 +97,8 @@ def _step(payment: Payment, session: ChargingSession | None) -> str:
         return "plug"
     if session.state == ChargingSession.State.ACTIVE:
         return "charging"
+    if session.quality == ChargingSession.Quality.HELD:
+        return "review"
     return "settling" if payment.state in (State.HELD, State.DUE) else "done"
 
 

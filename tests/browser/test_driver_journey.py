@@ -21,8 +21,8 @@ def test_a_driver_finds_out_why_it_cost_what_it_cost(
 ) -> None:
     driver = make_payer(user=make_user("mara@example.test", PASSWORD, name="Mara Vogt"))
     place = make_place(flat="0.30", parking="1.20")
-    for days in (1, 2, 40):
-        charge_at(place, driver, kwh=10 + days, start=timezone.now() - timedelta(days=days))
+    for days, kwh in ((1, 11), (2, 12), (40, 13)):
+        charge_at(place, driver, kwh=kwh, start=timezone.now() - timedelta(days=days))
     settle()
 
     page = open_page(size=size)
