@@ -170,7 +170,8 @@ def test_a_session_of_years_is_cut_at_every_change() -> None:
     tariff = make_tariff(element(component("TIME", 1), day_of_week=["MONDAY"]))
     session = make_session((0, 0), length=7 * 86_400 * 104)
 
-    (total,) = {sum(quantity for _, _, quantity in quantities(tariff, session, "America/New_York"))}
+    again = [quantities(tariff, session, "America/New_York") for _ in range(2)]
+    (total,) = {sum(quantity for _, _, quantity in each) for each in again}
     # 104 Mondays; New York's own days of change are Sundays, the start is five hours into Monday.
     assert total == 104 * 86_400
 
