@@ -62,7 +62,9 @@ def page_of(snapshot: Snapshot) -> dict[str, Any]:
         "title": "Credit note" if snapshot["kind"] == "credit_note" else "Receipt",
         "issued_at": datetime.fromisoformat(snapshot["issued_at"]),
         "started_at": f"{started_at:%d %b %Y, %H:%M}",
-        "ended_at": f"{ended_at:%H:%M}" if started_at.date() == ended_at.date() else f"{ended_at:%d %b %Y, %H:%M}",
+        "ended_at": f"{ended_at:%H:%M}"
+        if started_at.date() == ended_at.date()
+        else f"{ended_at:%d %b %Y, %H:%M}",
         "duration": duration(session["duration_s"]),
         "energy_kwh": kwh(session["energy_wh"]),
         "segments": segments(snapshot["shares"]) if "shares" in snapshot else [],
@@ -116,7 +118,9 @@ def _quantity(kind: str, billed: Any) -> str:
 def _unit_price(kind: str, price: str | None) -> str:
     if price is None:
         return ""
-    per = {"ENERGY": " / kWh", "TIME": " / h", "PARKING_TIME": " / h", "RESERVATION_TIME": " / h"}.get(kind, "")
+    per = {"ENERGY": " / kWh", "TIME": " / h", "PARKING_TIME": " / h", "RESERVATION_TIME": " / h"}.get(
+        kind, ""
+    )
     return f"{figure(price, 6, least=2)}{per}"
 
 

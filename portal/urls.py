@@ -4,7 +4,7 @@ from django.urls import URLPattern, path
 
 from portal.driver import actions
 from portal.driver import views as driver
-from portal.guest import live
+from portal.guest import live, paying
 from portal.guest import views as guest
 from portal.owner import views as owner
 from portal.public import design
@@ -22,6 +22,8 @@ urlpatterns: list[URLPattern] = [
     path("g/<str:signed>/", live.live, name="guest-live"),
     path("g/<str:signed>/state/", live.state, name="guest-state"),
     path("g/<str:signed>/stop/", live.stop, name="guest-stop"),
+    path("pay/<str:signed>/", paying.pay, name="pay"),
+    path("pay/<str:signed>/settle/", paying.settle, name="pay-settle"),
     path("driver/", driver.home, name="driver-home"),
     path("driver/now/", driver.now, name="driver-now"),
     path("driver/history/", driver.history, name="driver-history"),

@@ -72,8 +72,11 @@ def charge_of(payment: Payment) -> GuestCharge:
     connector = (
         Connector.objects.of(payment.organisation_id)
         .select_related("evse__station__site")
-        .get(pk=payment.connector_id)
+        .filter(pk=payment.connector_id)
+        .first()
     )
+    if connector is None:
+        raise Http404(_("There is nothing here."))
     session = _session(payment)
     running = None
     if session is not None and session.state == ChargingSession.State.ACTIVE:

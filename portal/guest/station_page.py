@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from decimal import Decimal
+from decimal import ROUND_CEILING, Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -114,7 +114,8 @@ def hold_for(connector: Connector, tariff: pricing.Tariff, at: datetime) -> Mone
 def rounded_up(amount: Decimal) -> Decimal:
     """Up to a multiple of five in the second digit: 43.10 -> 45, 4120 -> 4500."""
     step = Decimal(5).scaleb(max(amount, Decimal(1)).adjusted() - 1)
-    return max(-(-amount // step) * step, step)
+    steps = (amount / step).to_integral_value(rounding=ROUND_CEILING)  # Decimal's // cuts towards zero
+    return max(steps * step, step)
 
 
 def _example(connector: Connector, tariff: pricing.Tariff, at: datetime) -> Example:

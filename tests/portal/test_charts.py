@@ -1,5 +1,6 @@
 """Charts are strings that can be read: places in percent, words for all, numbers in a table."""
 
+import itertools
 from decimal import Decimal
 from xml.etree import ElementTree as ET
 
@@ -70,7 +71,7 @@ class TestScale:
     @given(st.decimals(min_value=0, max_value=10**9, places=2))
     def test_ticks_are_even_begin_at_zero_and_reach_the_value(self, highest: Decimal) -> None:
         ticks = nice_ticks(highest)
-        steps = {after - before for before, after in zip(ticks, ticks[1:], strict=False)}
+        steps = {after - before for before, after in itertools.pairwise(ticks)}
         assert ticks[0] == 0
         assert ticks[-1] >= highest
         assert len(steps) == 1
@@ -124,7 +125,9 @@ def test_heat_map_steps_are_shares_of_the_largest_value() -> None:
 
 
 DRAWN = {
-    "charts/stacked_bars.html": stacked_bars("R", ["<b>", "2"], TestStackedBars.series, euro, description="d"),
+    "charts/stacked_bars.html": stacked_bars(
+        "R", ["<b>", "2"], TestStackedBars.series, euro, description="d"
+    ),
     "charts/line.html": line_chart("R", ["<b>", "2"], [Series("<i>", "time", (D(1), D(2)))], euro),
     "charts/heat_map.html": heat_map("R", ["0"], [("<b>", (D(1),))], euro),
 }

@@ -53,7 +53,7 @@ class TestContrast:
         assert contrast(colours[text], colours[surface]) >= 4.5
 
     @pytest.mark.parametrize("mark", MARKS)
-    @pytest.mark.parametrize("surface", ("paper", "raised"))
+    @pytest.mark.parametrize("surface", ["paper", "raised"])
     def test_marks_stand_out_from_the_paper(self, theme: int, mark: str, surface: str) -> None:
         colours = tokens(theme)
         assert contrast(colours[mark], colours[surface]) >= 3

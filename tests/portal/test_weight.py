@@ -39,7 +39,9 @@ def test_css_and_js_of_a_page_fit_into_60_kb_as_sent(pages: dict[str, str]) -> N
     for name, page in pages.items():
         files = LOADED.findall(page)
         assert files, name
-        sent = sum(len(gzip.compress((STATIC / file.removeprefix("/static/")).read_bytes(), 9)) for file in files)
+        sent = sum(
+            len(gzip.compress((STATIC / file.removeprefix("/static/")).read_bytes(), 9)) for file in files
+        )
         assert sent <= LIMIT_BYTES, f"{name}: {sent} bytes"
 
 
