@@ -192,8 +192,13 @@ def _phases(states: Sequence[tuple[int, State]], length: Rational) -> tuple[Phas
             raise PricingError(f"session.states[{i}][0]", "is after the end of the session")
         if not isinstance(state, State):
             raise PricingError(f"session.states[{i}][1]", f"must be one of {', '.join(STATES)}")
-        phases.append(phase(second, state))
         previous = second
+        # What lasted no time neither interrupts nor follows what lasted.
+        if phases and phases[-1].start == second:
+            phases.pop()
+        elif phases and second == length:
+            continue
+        phases.append(phase(second, state))
     return tuple(phases)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import pricing
 from pricing import cdr_text
-from tests.pricing.builders import MONDAY, cdr_json, period
+from tests.pricing.builders import MONDAY, cdr_json, period, stamp
 from tests.pricing.worlds import random_cdr
 
 
@@ -102,7 +102,7 @@ def test_measured_power_goes_the_plain_way() -> None:
 
 
 @pytest.mark.parametrize(
-    "stamp", ["2024-01-01T25:00:00Z", "2024-13-01T00:00:00Z", "2024-01-01 00:00:00Z", "soon"]
+    "bad", ["2024-01-01T25:00:00Z", "2024-13-01T00:00:00Z", "2024-01-01 00:00:00Z", "soon"]
 )
 def test_a_time_that_is_none_names_its_period(bad: str) -> None:
     cdr = long_cdr(Random(2))
