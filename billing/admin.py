@@ -90,7 +90,9 @@ class JournalAdmin(RecordAdmin):
         rows = Entry.objects.filter(
             organisation=journal.organisation_id, journal=journal, booked_at=journal.booked_at
         ).select_related("account")
-        lines = format_html_join("", "<li>{} <b>{}</b></li>", ((entry.account, entry.amount) for entry in rows))
+        lines = format_html_join(
+            "", "<li>{} <b>{}</b></li>", ((entry.account, entry.amount) for entry in rows)
+        )
         return format_html("<ul>{}</ul>", lines)
 
 
