@@ -41,15 +41,6 @@ def _months(first: datetime, count: int) -> Iterator[tuple[datetime, datetime]]:
         start = end
 
 
-TRUNCATE_TRIGGERS = """
-SELECT format(
-    'CREATE TRIGGER %%I BEFORE TRUNCATE ON %%I EXECUTE FUNCTION %%s()', tgname, %(name)s, tgfoid::regproc
-)
-FROM pg_trigger -- partitions inherit no trigger on TRUNCATE, whose bit is 32
-WHERE tgrelid = %(table)s::regclass AND NOT tgisinternal AND tgtype & 32 <> 0
-"""
-
-
 def ensure_months(table: str, column: str, first: datetime, count: int = 3) -> list[str]:
     """Make the partitions of `count` months from `first`; the default's rows move in. Returns new names."""
     made = []
@@ -60,9 +51,6 @@ def ensure_months(table: str, column: str, first: datetime, count: int = 3) -> l
             if cursor.fetchone()[0] is None:
                 cursor.execute(_new_month(table, column, name, start, end))
                 _guard_like_the_default(table, name)
-                cursor.execute(TRUNCATE_TRIGGERS, {"table": table, "name": name})
-                for (statement,) in cursor.fetchall():
-                    cursor.execute(statement)
                 made.append(name)
     return made
 
