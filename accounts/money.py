@@ -11,6 +11,9 @@ AMOUNT_DIGITS = {"max_digits": 19, "decimal_places": 4}  # ISO 4217 knows up to 
 class MoneyField(DjangoMoneyField):
     """django-money's field, with its currency in the row's one `currency` column."""
 
+    _pyi_private_set_type: Any  # django-stubs would take it for a plain DecimalField
+    _pyi_private_get_type: Any
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         kwargs = {**AMOUNT_DIGITS, "currency_field_name": "currency", "default_currency": None, **kwargs}
         super().__init__(*args, **kwargs)  # type: ignore[no-untyped-call]

@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import psutil
+import psutil  # type: ignore[import-untyped]  # it brings no types
 from psycopg import connect, sql
 
 from evbilling.embedded import Postgres, Use, run_dir
@@ -75,10 +75,16 @@ def measure(url: str, count: int, stations: int, seconds: float) -> list[dict[st
     with ExitStack() as stack:
         gateways = [stack.enter_context(gateway(url, port)) for _ in range(count)]
         empty_kb = memory_kb(gateways)
-        before = cpu_s(gateways) + postgres_cpu_s()
         command = [sys.executable, "-m", "benchmarks.gateway_load", str(port), str(stations), str(seconds)]
-        load = json.loads(run(url, *command))
-        used = cpu_s(gateways) + postgres_cpu_s() - before
+        loading = subprocess.Popen(
+            command, cwd=PROJECT, env=environment(url), stdout=subprocess.PIPE, text=True
+        )
+        assert loading.stdout is not None
+        loading.stdout.readline()  # all are connected and warm
+        ours, theirs = cpu_s(gateways), postgres_cpu_s()
+        loading.stdout.readline()
+        ours, theirs = cpu_s(gateways) - ours, postgres_cpu_s() - theirs
+        load = json.loads(loading.stdout.readline())
         grown_kb = memory_kb(gateways) - empty_kb
     per_s = load["answered"] / load["seconds"]
     name = f"{count} process{'es' if count > 1 else ''}"
@@ -86,9 +92,10 @@ def measure(url: str, count: int, stations: int, seconds: float) -> list[dict[st
         figure(f"{name}: calls a second", per_s, "1/s", BARS[count], per_s >= BARS[count]),
         figure(f"{name}: p50", load["p50_ms"], "ms", None, True),
         figure(f"{name}: p99 at saturation", load["p99_ms"], "ms", P99_BAR_MS, load["p99_ms"] <= P99_BAR_MS),
+        figure(f"{name}: CPU of the server a call", ours / load["answered"] * 1e6, "us", None, True),
         figure(
-            f"{name}: CPU of server and PostgreSQL a call", used / load["answered"] * 1e6, "us",
-            CPU_BAR_US, used / load["answered"] * 1e6 <= CPU_BAR_US,
+            f"{name}: CPU of server and PostgreSQL a call", (ours + theirs) / load["answered"] * 1e6, "us",
+            CPU_BAR_US, (ours + theirs) / load["answered"] * 1e6 <= CPU_BAR_US,
         ),
         figure(
             f"{name}: memory a connection, under load", grown_kb / stations, "KB",
@@ -119,7 +126,7 @@ class gateway:
 
 def cpu_s(processes: list[psutil.Process]) -> float:
     times = [process.cpu_times() for process in processes]
-    return sum(time_.user + time_.system for time_ in times)
+    return float(sum(time_.user + time_.system for time_ in times))
 
 
 def postgres_cpu_s() -> float:
@@ -129,12 +136,12 @@ def postgres_cpu_s() -> float:
         if process.info["name"] == "postgres" and home in " ".join(process.info["cmdline"] or ()):
             family = [process, *process.children()]
             ended = process.cpu_times()
-            return cpu_s(family) + ended.children_user + ended.children_system
+            return cpu_s(family) + float(ended.children_user + ended.children_system)
     return 0.0
 
 
 def memory_kb(processes: list[psutil.Process]) -> float:
-    return sum(process.memory_info().rss for process in processes) / 1024
+    return float(sum(process.memory_info().rss for process in processes)) / 1024
 
 
 def figure(name: str, value: float, unit: str, bar: float | None, holds: bool) -> dict[str, Any]:

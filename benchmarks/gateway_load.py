@@ -99,9 +99,11 @@ async def load(port: int, count: int, seconds: float) -> dict[str, float]:
         station.call()
     await asyncio.sleep(min(2.0, seconds / 2))  # warm
     latencies.clear()
+    print("measuring", flush=True)
     before = time.perf_counter()
     await asyncio.sleep(seconds)
     measured, took = sorted(latencies), time.perf_counter() - before
+    print("measured", flush=True)
     for station in stations:
         station.going = False
     return {

@@ -13,8 +13,8 @@ FOLDER = Path(".run/bench")
 
 @dataclass(frozen=True, slots=True)
 class Figure:
-    """One measured value. ratio_to_limit: to the best the machine could do (or the run's yardstick);
-    ratio_to_naive: to the simple way of doing the same. bar: the words of what was asked, None without one."""
+    """One measured value. ratio_to_limit: to the best possible (or the run's yardstick);
+    ratio_to_naive: to the simple way of doing the same. bar: what was asked, in words; None without one."""
 
     name: str
     value: float

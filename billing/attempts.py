@@ -25,7 +25,7 @@ GIVE_UP_AFTER_SENDS = 6
 
 
 def run(attempt: PaymentAttempt) -> None:
-    """Send a CREATED or UNKNOWN attempt and apply the answer. A row that another process has is left alone."""
+    """Send a CREATED or UNKNOWN attempt and apply the answer. Left alone if another process has it."""
     if not _claim(attempt):
         return
     try:
@@ -85,7 +85,7 @@ def _opened(attempt: PaymentAttempt, checkout: Obj) -> None:
 
 
 def _refused(attempt: PaymentAttempt, refusal: StripeRefused) -> None:
-    """A decline leaves an intent that tells all; a refused step on a hold is answered by looking at the hold."""
+    """A decline leaves an intent that tells all; after a refused step on a hold, look at the hold."""
     if refusal.intent is not None and refusal.intent.get("metadata"):
         intents.observe(attempt.organisation_id, attempt.payment_id, refusal.intent)
     elif attempt.kind in (Kind.CAPTURE, Kind.RELEASE):
@@ -138,8 +138,12 @@ def look_up(attempt: PaymentAttempt) -> Obj | None:
 def sweep(limit: int = 50) -> int:
     """Send what was never sent, and find out about what has no answer; returns how many were looked at."""
     now = timezone.now()
-    PaymentAttempt.objects.filter(state=State.IN_FLIGHT, sent_at__lt=now - LOST_AFTER).update(state=State.UNKNOWN)
-    waiting = PaymentAttempt.objects.filter(state__in=(State.CREATED, State.UNKNOWN)).select_related("payment")
+    PaymentAttempt.objects.filter(state=State.IN_FLIGHT, sent_at__lt=now - LOST_AFTER).update(
+        state=State.UNKNOWN
+    )
+    waiting = PaymentAttempt.objects.filter(state__in=(State.CREATED, State.UNKNOWN)).select_related(
+        "payment"
+    )
     attempts = [attempt for attempt in waiting.order_by("created_at")[:limit] if _is_due(attempt)]
     for attempt in attempts:
         if attempt.state == State.CREATED:

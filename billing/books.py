@@ -54,9 +54,11 @@ CHARGED_ONCE = (
     SELECT 'session ' || c.session_id || ': charged ' || count(*) || ' times' FROM billing_sessioncharge c
     GROUP BY c.organisation_id, c.session_id HAVING count(*) > 1
     UNION ALL
-    SELECT 'charge ' || c.id || ': ' || c.gross || ' ' || c.currency || ', priced ' || p.gross || ' ' || p.currency
+    SELECT 'charge ' || c.id || ': ' || c.gross || ' ' || c.currency
+      || ', priced ' || p.gross || ' ' || p.currency
     FROM billing_sessioncharge c JOIN charging_pricedsession p ON p.id = c.priced_id
-    WHERE (c.net, c.tax, c.gross, c.currency, c.session_id) IS DISTINCT FROM (p.net, p.tax, p.gross, p.currency, p.session_id)
+    WHERE (c.net, c.tax, c.gross, c.currency, c.session_id)
+      IS DISTINCT FROM (p.net, p.tax, p.gross, p.currency, p.session_id)
     """,
 )
 LINES_SUM = (
@@ -135,14 +137,16 @@ PAID_ONCE = (
     WHERE captured > due OR refunded > captured OR (method = 'guest' AND captured > authorised)
     UNION ALL
     SELECT 'payment ' || payment_id || ': ' || count(*) || ' successful charges' FROM billing_paymentattempt
-    WHERE state = 'succeeded' AND kind IN ('charge', 'capture') GROUP BY organisation_id, payment_id HAVING count(*) > 1
+    WHERE state = 'succeeded' AND kind IN ('charge', 'capture')
+    GROUP BY organisation_id, payment_id HAVING count(*) > 1
     """,
 )
 STATES_FIT = (
     "payment states fit their amounts",
     "SELECT count(*) FROM billing_payment",
     """
-    SELECT 'payment ' || id || ': ' || state || ', due ' || due || ', captured ' || captured FROM billing_payment
+    SELECT 'payment ' || id || ': ' || state || ', due ' || due || ', captured ' || captured
+    FROM billing_payment
     WHERE (state = 'paid' AND due - captured >= 0.01)
        OR (state = 'short' AND captured >= due)
        OR (state IN ('nothing_due', 'released', 'expired', 'checkout', 'held', 'carried') AND captured > 0)
@@ -158,11 +162,14 @@ REFUNDS_BOOKED = (
     WHERE r.amount <> d.gross OR r.currency <> d.currency OR d.kind <> 'credit_note'
     UNION ALL
     SELECT 'payment ' || p.id || ': refunded ' || p.refunded || ', refunds ' || coalesce(sum(r.amount), 0)
-    FROM billing_payment p LEFT JOIN billing_refund r ON r.organisation_id = p.organisation_id AND r.payment_id = p.id
+    FROM billing_payment p
+    LEFT JOIN billing_refund r ON r.organisation_id = p.organisation_id AND r.payment_id = p.id
     GROUP BY p.id HAVING p.refunded <> coalesce(sum(r.amount), 0)
     UNION ALL
-    SELECT 'refund ' || r.id || ': ' || r.state || ', booked ' || coalesce(sum(e.amount), 0) FROM billing_refund r
-    LEFT JOIN billing_journal j ON j.organisation_id = r.organisation_id AND j.cause = 'refund' AND j.cause_id = r.id
+    SELECT 'refund ' || r.id || ': ' || r.state || ', booked ' || coalesce(sum(e.amount), 0)
+    FROM billing_refund r
+    LEFT JOIN billing_journal j
+      ON j.organisation_id = r.organisation_id AND j.cause = 'refund' AND j.cause_id = r.id
     LEFT JOIN billing_entry e ON e.organisation_id = j.organisation_id AND e.journal_id = j.id
       AND e.account_id IN (SELECT id FROM billing_account WHERE kind = 'driver_receivable')
     GROUP BY r.id HAVING coalesce(sum(e.amount), 0) <> CASE r.state WHEN 'succeeded' THEN r.amount ELSE 0 END
@@ -172,8 +179,8 @@ NUMBERS_GAPLESS = (
     "document numbers have no gaps",
     "SELECT count(*) FROM billing_document",
     """
-    SELECT d.kind || ' ' || d.year || ' of ' || d.organisation_id || ': ' || count(*) || ' documents, last number '
-      || max(d.sequence) || ', counter ' || coalesce(max(c.last), 0)
+    SELECT d.kind || ' ' || d.year || ' of ' || d.organisation_id || ': ' || count(*)
+      || ' documents, last number ' || max(d.sequence) || ', counter ' || coalesce(max(c.last), 0)
     FROM billing_document d
     LEFT JOIN billing_documentcounter c USING (organisation_id, kind, year)
     GROUP BY d.organisation_id, d.kind, d.year
@@ -186,12 +193,14 @@ DOCUMENTS_SUM = (
     """
     SELECT 'document ' || d.number || ': ' || d.gross || ', charge ' || c.gross FROM billing_document d
     JOIN billing_sessioncharge c ON c.id = d.charge_id
-    WHERE (d.kind = 'receipt' AND (d.net, d.tax, d.gross, d.currency) IS DISTINCT FROM (c.net, c.tax, c.gross, c.currency))
+    WHERE (d.kind = 'receipt'
+           AND (d.net, d.tax, d.gross, d.currency) IS DISTINCT FROM (c.net, c.tax, c.gross, c.currency))
        OR (d.snapshot->'totals'->>'gross')::numeric <> d.gross
        OR (d.snapshot->'totals'->>'net')::numeric <> d.net
        OR d.snapshot->>'number' <> d.number
     UNION ALL
-    SELECT 'document ' || d.number || ': tax ' || d.tax || ', by rate ' || coalesce(sum((t->>'tax')::numeric), 0)
+    SELECT 'document ' || d.number || ': tax ' || d.tax
+      || ', by rate ' || coalesce(sum((t->>'tax')::numeric), 0)
     FROM billing_document d LEFT JOIN jsonb_array_elements(d.snapshot->'taxes') t ON true
     GROUP BY d.id HAVING coalesce(sum((t->>'tax')::numeric), 0) <> d.tax
     UNION ALL
@@ -218,7 +227,8 @@ HISTORY_AGREES = (
     FROM billing_payment p
     LEFT JOIN billing_driverhistoryentry h ON h.driver_id = p.driver_id AND h.session_id = p.session_id
     WHERE p.charge_id IS NOT NULL AND p.driver_id IS NOT NULL
-      AND (h.payment_state, h.gross, h.paid, h.refunded) IS DISTINCT FROM (p.state, p.due, p.captured, p.refunded)
+      AND (h.payment_state, h.gross, h.paid, h.refunded)
+        IS DISTINCT FROM (p.state, p.due, p.captured, p.refunded)
     """,
 )
 
@@ -241,7 +251,9 @@ CHECKS: tuple[Check, ...] = (
 )
 
 
-def verify(more: Iterator[Callable[[], Finding]] | tuple[Callable[[], Finding], ...] = ()) -> Iterator[Finding]:
+def verify(
+    more: Iterator[Callable[[], Finding]] | tuple[Callable[[], Finding], ...] = (),
+) -> Iterator[Finding]:
     """Run each check over the whole database, then those in `more`."""
     for check in CHECKS:
         yield _run(check)

@@ -29,7 +29,7 @@ def files() -> Finding:
 
 
 def stripe() -> Finding:
-    """Each of our payments has at Stripe what we say, and Stripe has received nothing of ours that we don't know."""
+    """Stripe received and refunded for each of our payments what we say, and nothing that we don't know."""
     finding = Finding("Stripe received and refunded what we say", 0)
     try:
         for intent in stripe_calls.all_intents():
@@ -45,7 +45,9 @@ def _compare(intent: dict[str, Any]) -> Iterator[str]:
     named = intent.get("metadata") or {}
     if "evbilling_payment" not in named:
         return
-    payment = Payment.objects.of(named["evbilling_organisation"]).filter(pk=named["evbilling_payment"]).first()
+    payment = (
+        Payment.objects.of(named["evbilling_organisation"]).filter(pk=named["evbilling_payment"]).first()
+    )
     if payment is None:
         yield f"{intent['id']}: names payment {named['evbilling_payment']}, which is not here"
         return
@@ -54,10 +56,14 @@ def _compare(intent: dict[str, Any]) -> Iterator[str]:
     if received.amount != ours:
         yield f"{intent['id']}: Stripe received {received.amount}, payment {payment.pk} says {ours}"
     charge = intent.get("latest_charge")
-    if isinstance(charge, dict) and intent["amount_received"] and charge["amount_refunded"] != _refunded(payment):
-        back = _released(intent)
-        if charge["amount_refunded"] - back != _refunded(payment):
-            yield f"{intent['id']}: Stripe refunded {charge['amount_refunded']}, payment {payment.pk} {_refunded(payment)}"
+    if (
+        isinstance(charge, dict)
+        and intent["amount_received"]
+        and charge["amount_refunded"] != _refunded(payment)
+    ):
+        back = charge["amount_refunded"] - _released(intent)
+        if back != _refunded(payment):
+            yield f"{intent['id']}: Stripe refunded {back}, payment {payment.pk} says {_refunded(payment)}"
 
 
 def _released(intent: dict[str, Any]) -> int:
@@ -75,7 +81,7 @@ def _captured_by(payment: Payment, intent_id: str) -> Decimal:
 
 def _refunded(payment: Payment) -> int:
     together = [payment.pk, *payment.carried.values_list("pk", flat=True)]
-    rows = Refund.objects.of(payment.organisation_id).filter(payment__in=together, state=Refund.State.SUCCEEDED)
+    rows = Refund.objects.of(payment.organisation_id).filter(
+        payment__in=together, state=Refund.State.SUCCEEDED
+    )
     return sum(to_minor(row.amount) for row in rows)
-
-

@@ -11,7 +11,7 @@ from billing.stripe_client import Obj
 
 
 def start_card_setup(driver: Driver, success_url: str, cancel_url: str) -> str:
-    """URL of the hosted page that saves a card for later payments. Raises StripeUnreachable or StripeRefused."""
+    """URL of the hosted page that saves a card. Raises StripeUnreachable or StripeRefused."""
     profile = _with_customer(driver)
     checkout = stripe_calls.create_checkout(
         {
@@ -52,10 +52,12 @@ def _remember(driver_id: UUID, **fields: str) -> PaymentProfile:
 
 
 def observe_setup(checkout: Obj) -> PaymentProfile | None:
-    """Take the card of a completed Checkout in setup mode, as retrieved from Stripe; None if it is not ours."""
+    """Take the card of a completed Checkout in setup mode, as retrieved; None if it is not ours."""
     driver_id = (checkout.get("metadata") or {}).get("evbilling_driver")
     setup = checkout.get("setup_intent")
-    profile = PaymentProfile.objects.filter(driver=driver_id, customer_id=checkout.get("customer") or "-").first()
+    profile = PaymentProfile.objects.filter(
+        driver=driver_id, customer_id=checkout.get("customer") or "-"
+    ).first()
     if profile is None or not isinstance(setup, dict) or setup["status"] != "succeeded":
         return None
     method = setup["payment_method"]
@@ -63,7 +65,7 @@ def observe_setup(checkout: Obj) -> PaymentProfile | None:
 
 
 def refresh(driver: Driver) -> PaymentProfile | None:
-    """Take the card that was saved last, e.g. when the setup page sends the driver back before the webhook."""
+    """Take the card that was saved last, e.g. when the driver is back before the webhook."""
     profile = PaymentProfile.objects.filter(driver=driver).exclude(customer_id="").first()
     if profile is None:
         return None

@@ -52,7 +52,7 @@ def sweep(limit: int = 200, priced_within: timedelta | None = None) -> list[Sess
 
 @transaction.atomic
 def charge_session(organisation_id: UUID, session_id: UUID) -> SessionCharge | None:
-    """Charge one session by its latest pricing. None if it is charged, not ours to charge, or being charged."""
+    """Charge one session by its latest pricing. None if charged already, not ours, or being charged."""
     session = (
         to_charge()
         .filter(organisation=organisation_id, pk=session_id)
@@ -90,7 +90,7 @@ def _book(session: ChargingSession, priced: PricedSession) -> SessionCharge:
 
 
 def taxes_of(priced: PricedSession) -> Iterator[tuple[Decimal, Decimal, Decimal]]:
-    """(rate in percent, net, tax) of each rate that the pricing states; amounts not subject to tax are left out."""
+    """(rate in percent, net, tax) of each rate that the pricing states; what is not taxed is left out."""
     for stated in priced.result.get("taxes", ()):
         if stated["percent"] is not None:
             fraction = Fraction(stated["percent"])
@@ -101,11 +101,15 @@ def taxes_of(priced: PricedSession) -> Iterator[tuple[Decimal, Decimal, Decimal]
 def _lines(charge: SessionCharge) -> Iterator[ChargeLine]:
     """The non-zero components of the pricing; they sum to its gross, or the pricing is refused."""
     priced, currency = charge.priced, str(charge.gross.currency)
-    amounts: list[tuple[str, Decimal | None, Money]] = [(name, None, getattr(priced, name)) for name in SHARES]
+    amounts: list[tuple[str, Decimal | None, Money]] = [
+        (name, None, getattr(priced, name)) for name in SHARES
+    ]
     amounts += [("tax", rate, Money(tax, currency)) for rate, _, tax in taxes_of(priced)]
     total = sum((amount.amount for _, _, amount in amounts), Decimal(0))
     if total != priced.gross.amount:
-        raise ValueError(f"priced session {priced.pk}: lines sum to {total}, its gross is {priced.gross.amount}")
+        raise ValueError(
+            f"priced session {priced.pk}: lines sum to {total}, its gross is {priced.gross.amount}"
+        )
     for component, rate, amount in amounts:
         if amount.amount:
             yield ChargeLine(

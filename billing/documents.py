@@ -19,14 +19,17 @@ SETTLED = (Payment.State.PAID, Payment.State.SHORT)
 
 @transaction.atomic
 def issue_receipt(organisation_id: UUID, payment_id: UUID) -> Document | None:
-    """The receipt of a settled payment; the one that is there, if there is one. None while it isn't settled."""
+    """The receipt of a settled payment, issued if there is none. None while it isn't settled."""
     payment = payments.lock(organisation_id, payment_id)
     if payment.state not in SETTLED or payment.charge_id is None:
         return None
     charge = (
         SessionCharge.objects.of(organisation_id)
         .select_related(
-            "priced__tariff_version__tariff", "session__connector__evse__station__site", "organisation", "driver"
+            "priced__tariff_version__tariff",
+            "session__connector__evse__station__site",
+            "organisation",
+            "driver",
         )
         .get(pk=payment.charge_id)
     )
@@ -46,6 +49,7 @@ def issue(
     amounts: tuple[Money, Money, Money],
     snapshot: Snapshot,
     now: datetime,
+    *,
     corrects: Document | None = None,
 ) -> Document:
     """Number and write a document over (net, tax, gross), inside the caller's transaction."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -58,7 +59,9 @@ def start_guest_checkout(
             kind=PaymentAttempt.Kind.CHECKOUT,
             amount=hold,
         )
-        attempt.request = _request(connector, payment, attempt, _url(success_url, payment), _url(cancel_url, payment))
+        attempt.request = _request(
+            connector, payment, attempt, _url(success_url, payment), _url(cancel_url, payment)
+        )
         attempt.save(force_insert=True)
     attempts.run(attempt)
     attempt.refresh_from_db()
@@ -92,7 +95,10 @@ def _request(
     connector: Connector, payment: Payment, attempt: PaymentAttempt, success_url: str, cancel_url: str
 ) -> dict[str, Any]:
     ours = intents.metadata(payment, attempt)
-    product = {"name": f"Charging at {connector.evse.station}", "description": "You pay what you charge, at most this."}
+    product = {
+        "name": f"Charging at {connector.evse.station}",
+        "description": "You pay what you charge, at most this.",
+    }
     price = {
         "currency": str(attempt.amount.currency).lower(),
         "unit_amount": to_minor(attempt.amount),
@@ -145,10 +151,8 @@ def _note_email(checkout: Obj, organisation_id: Any, payment_id: Any) -> None:
 def refresh(payment: Payment) -> Payment:
     """Ask Stripe how a Checkout stands, for a page that waits or a sweep that heard nothing."""
     if payment.state in (State.CHECKOUT, State.EXPIRED) and payment.checkout_id:
-        try:
+        with suppress(StripeUnreachable, StripeRefused):
             observe_checkout(stripe_calls.retrieve_checkout(payment.checkout_id))
-        except (StripeUnreachable, StripeRefused):
-            pass
         Payment.objects.of(payment.organisation_id).filter(pk=payment.pk).update(looked_up_at=timezone.now())
         payment.refresh_from_db()
     return payment
@@ -199,17 +203,23 @@ def _judge_start(organisation_id: Any, payment_id: Any) -> bool:
 
 def _session_of(payment: Payment) -> ChargingSession | None:
     session: ChargingSession | None = (
-        ChargingSession.objects.of(payment.organisation_id).filter(token=payment.token_id).order_by("started_at").first()
+        ChargingSession.objects.of(payment.organisation_id)
+        .filter(token=payment.token_id)
+        .order_by("started_at")
+        .first()
     )
     return session
 
 
 def _no_start(payment: Payment) -> bool:
     """Release a hold whose start the station refused, or which no session came of in time."""
-    command = StationCommand.objects.of(payment.organisation_id).filter(pk=payment.start_command_id).first()
+    asked: Any = payment.start_command_id
+    command = StationCommand.objects.of(payment.organisation_id).filter(pk=asked).first()
     refused = (StationCommand.State.REJECTED, StationCommand.State.TIMED_OUT, StationCommand.State.OFFLINE)
     if command is not None and command.state in refused:
-        return holds.let_go(payment, command.state, f"The station did not start: {command.get_state_display()}.")
+        return holds.let_go(
+            payment, command.state, f"The station did not start: {command.get_state_display()}."
+        )
     if payment.held_at is not None and payment.held_at + START_WITHIN < timezone.now():
         return holds.let_go(payment, "no_start", "No vehicle was plugged in in time.")
     return False

@@ -70,7 +70,7 @@ def _receipt(charge: SessionCharge) -> dict[str, Any]:
 
 
 def rebuild(driver_id: UUID | None = None) -> int:
-    """Write every line of history anew, of one driver or of all; returns how many payments it went through."""
+    """Write every line of history anew, of one driver or of all; returns how many."""
     payments = Payment.objects.filter(charge__isnull=False, driver__isnull=False)
     if driver_id is not None:
         payments = payments.filter(driver=driver_id)

@@ -10,7 +10,9 @@ from billing.models import Payment
 from charging import commands, rating
 from charging.models import ChargingSession, StationCommand
 
-MARGIN = Decimal("0.97")  # a stop takes seconds to reach the vehicle; what it charges meanwhile is kept inside
+MARGIN = Decimal(
+    "0.97"
+)  # a stop takes seconds to reach the vehicle; what it charges meanwhile is kept inside
 
 
 def sweep(limit: int = 200) -> int:

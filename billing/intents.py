@@ -56,7 +56,7 @@ def observe(organisation_id: UUID, payment_id: UUID, intent: Intent) -> Payment:
 
 def _attempt_of(payment: Payment, intent: Intent) -> PaymentAttempt | None:
     """The attempt that this intent is about: the charge that made it, or the open step on the hold."""
-    named = (intent.get("metadata") or {}).get("evbilling_attempt")
+    named: Any = (intent.get("metadata") or {}).get("evbilling_attempt")
     attempt = PaymentAttempt.objects.of(payment.organisation_id).filter(payment=payment, pk=named).first()
     if attempt is not None and attempt.kind == Kind.CHARGE:
         found: PaymentAttempt = attempt
@@ -87,7 +87,9 @@ def _canceled(payment: Payment, attempt: PaymentAttempt | None) -> None:
         return
     if attempt is not None:
         state = AState.SUCCEEDED if attempt.kind == Kind.RELEASE else AState.FAILED
-        payments.end(attempt, state, *(() if state == AState.SUCCEEDED else ("hold_gone", "The hold is gone.")))
+        payments.end(
+            attempt, state, *(() if state == AState.SUCCEEDED else ("hold_gone", "The hold is gone."))
+        )
     holds.canceled(payment)
 
 
@@ -117,7 +119,9 @@ def _declined(payment: Payment, attempt: PaymentAttempt | None, intent: Intent) 
     if error.get("code") == "authentication_required" and attempt.state != AState.REQUIRES_ACTION:
         _wants_driver(payment, attempt, intent)
     elif error.get("code") != "authentication_required":
-        _failed(payment, attempt, error.get("decline_code") or error.get("code") or "", error.get("message") or "")
+        _failed(
+            payment, attempt, error.get("decline_code") or error.get("code") or "", error.get("message") or ""
+        )
 
 
 def _failed(payment: Payment, attempt: PaymentAttempt, code: str, message: str) -> None:

@@ -64,6 +64,10 @@ def _text(letter: Mail) -> str:
         document = Document.objects.of(letter.organisation_id).get(pk=letter.about_id)
         context = {"document": document, "url": links.document_url(document)}
     else:
-        attempt = PaymentAttempt.objects.of(letter.organisation_id).select_related("payment").get(pk=letter.about_id)
+        attempt = (
+            PaymentAttempt.objects.of(letter.organisation_id)
+            .select_related("payment")
+            .get(pk=letter.about_id)
+        )
         context = {"attempt": attempt, "payment": attempt.payment, "url": links.pay_url(attempt.payment)}
     return render_to_string(f"billing/mail/{letter.kind}.txt", context)

@@ -9,7 +9,8 @@ from accounts.identifiers import uuid7
 PREFIXES = {"receipt": "R", "credit_note": "C"}
 
 NEXT = """
-INSERT INTO billing_documentcounter AS counter (id, organisation_id, kind, year, last) VALUES (%s, %s, %s, %s, 1)
+INSERT INTO billing_documentcounter AS counter (id, organisation_id, kind, year, last)
+VALUES (%s, %s, %s, %s, 1)
 ON CONFLICT (organisation_id, kind, year) DO UPDATE SET last = counter.last + 1
 RETURNING last
 """

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from moneyed import Money
 
-from billing import ledger
+from billing import history, ledger
 from billing.ledger import Cause, Posting
 from billing.minor_units import chargeable, from_minor
 from billing.models import Account, Journal, Payment, PaymentAttempt
@@ -58,7 +58,7 @@ def keep(payment: Payment, **fields: Any) -> None:
 
 def end(attempt: PaymentAttempt, state: str, code: str = "", message: str = "") -> None:
     """Close an attempt. What has succeeded stays so; a failed one may still turn out to have succeeded."""
-    if attempt.state == PaymentAttempt.State.SUCCEEDED or attempt.state == state:
+    if attempt.state in (PaymentAttempt.State.SUCCEEDED, state):
         return
     attempt.state = state
     attempt.failure_code, attempt.failure_message = code[:60], message[:300]
@@ -108,6 +108,7 @@ def _spread(payment: Payment, amount: Money, intent: dict[str, Any]) -> None:
     for small in Payment.objects.of(payment.organisation_id).select_for_update().filter(carried_into=payment):
         if move(small, State.PAID, captured=small.due, paid_at=now, **card_of(intent)):
             amount -= small.due
+            history.project(small)
     captured = payment.captured + amount
     rest = chargeable(payment.due - captured)
     state = State.SHORT if rest.amount > 0 else State.PAID

@@ -50,7 +50,11 @@ def _make(document: Document) -> bytes:
     try:
         with transaction.atomic():
             DocumentFile.objects.create(
-                organisation_id=document.organisation_id, document=document, sha256=digest, size=len(made), name=name
+                organisation_id=document.organisation_id,
+                document=document,
+                sha256=digest,
+                size=len(made),
+                name=name,
             )
     except IntegrityError:  # another worker was first; its bytes are the same
         log.info("document %s was made elsewhere at the same time", document.number)

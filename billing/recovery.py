@@ -22,7 +22,9 @@ def retry(payment: Payment) -> Payment:
         if locked.method == Payment.Method.GUEST or not payments.move(
             locked, State.DUE, failure_code="", failure_message=""
         ):
-            raise NotPayable(f"payment {payment.pk}: is {locked.get_state_display().lower()}, nothing to retry")
+            raise NotPayable(
+                f"payment {payment.pk}: is {locked.get_state_display().lower()}, nothing to retry"
+            )
         history.project(locked)
     steps.advance(payment.organisation_id, payment.pk)
     payment.refresh_from_db()

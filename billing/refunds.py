@@ -44,7 +44,9 @@ def _write(organisation_id: UUID, payment_id: UUID, amount: Money, reason: str) 
     tax = amount - net
     now = timezone.now()
     snapshot = snapshots.of_credit(receipt, (net, tax, amount), taxes, reason, now)
-    note = documents.issue(DocumentKind.CREDIT_NOTE, receipt.charge, (net, tax, amount), snapshot, now, receipt)
+    note = documents.issue(
+        DocumentKind.CREDIT_NOTE, receipt.charge, (net, tax, amount), snapshot, now, corrects=receipt
+    )
     _post_credit(note, taxes)
     payments.keep(payment, refunded=payment.refunded + amount)
     history.project(payment)
@@ -89,7 +91,7 @@ def _check(payment: Payment, amount: Money, reason: str) -> None:
 def _split(receipt: Document, amount: Money) -> tuple[Money, Taxes]:
     """Net and taxes of a gross amount, in the receipt's proportions; what is credited last takes the rest.
 
-    Over all credit notes of a receipt, tax by rate never exceeds the receipt's and meets it when all is credited.
+    Over all credit notes of a receipt, tax by rate meets the receipt's when all is credited.
     """
     credited = _credited(receipt)
     share = amount.amount + credited["gross"]
@@ -123,7 +125,9 @@ def _post_credit(note: Document, taxes: Taxes) -> None:
         [
             Posting(Account.Kind.REVENUE, note.net),
             *(
-                Posting(Account.Kind.TAX_PAYABLE, Money(stated["tax"], currency), tax_rate=Decimal(stated["rate"]))
+                Posting(
+                    Account.Kind.TAX_PAYABLE, Money(stated["tax"], currency), tax_rate=Decimal(stated["rate"])
+                )
                 for stated in taxes
             ),
             Posting(Account.Kind.DRIVER_RECEIVABLE, -note.gross, driver_id=note.driver_id),
@@ -235,5 +239,3 @@ def sweep(limit: int = 20) -> int:
     for row in rows:
         send(row)
     return len(rows)
-
-

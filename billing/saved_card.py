@@ -25,7 +25,9 @@ def step_of(payment: Payment) -> PaymentAttempt | None:
         return None
     amount = chargeable(payment.outstanding + _take_along(payment))
     if below_minimum(amount):
-        payments.move(payment, State.FAILED, failure_code="below_minimum", failure_message=FAILURES["below_minimum"])
+        payments.move(
+            payment, State.FAILED, failure_code="below_minimum", failure_message=FAILURES["below_minimum"]
+        )
         history.project(payment)
         return None
     return _write(payment, profile, amount)

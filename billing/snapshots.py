@@ -38,7 +38,11 @@ def of_charge(charge: SessionCharge, payment: Payment, issued_at: datetime) -> S
 
 
 def of_credit(
-    receipt: Document, amounts: tuple[Money, Money, Money], taxes: Iterable[Snapshot], reason: str, issued_at: datetime
+    receipt: Document,
+    amounts: tuple[Money, Money, Money],
+    taxes: Iterable[Snapshot],
+    reason: str,
+    issued_at: datetime,
 ) -> Snapshot:
     """A credit note over (net, tax, gross) of a receipt."""
     original = receipt.snapshot
@@ -84,7 +88,9 @@ def session(charge: SessionCharge) -> Snapshot:
         "id": str(row.pk),
         "site": station.site.name,
         "address": ", ".join(
-            part for part in (station.site.street, f"{station.site.postal_code} {station.site.city}".strip()) if part
+            part
+            for part in (station.site.street, f"{station.site.postal_code} {station.site.city}".strip())
+            if part
         ),
         "station": str(station),
         "connector": f"{row.connector.evse.number} ({row.connector.get_standard_display()})",
@@ -102,7 +108,17 @@ def lines(result: Snapshot) -> Iterable[Snapshot]:
     for line in result.get("lines", ()):
         yield {
             name: line.get(name)
-            for name in ("kind", "element", "billed", "surplus", "price", "tax_percent", "net", "start", "end")
+            for name in (
+                "kind",
+                "element",
+                "billed",
+                "surplus",
+                "price",
+                "tax_percent",
+                "net",
+                "start",
+                "end",
+            )
         }
 
 
@@ -126,5 +142,3 @@ def text(amount: Money | Decimal, charge: SessionCharge | None = None) -> str:
     if charge is None:
         raise ValueError("amount: a bare number says no currency")
     return f"{amount:.{digits(str(charge.gross.currency))}f}"
-
-

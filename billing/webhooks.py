@@ -20,10 +20,14 @@ MAX_BYTES = 1_000_000
 @require_POST
 @transaction.non_atomic_requests
 def stripe_webhook(request: HttpRequest, uuid: UUID) -> HttpResponse:
-    """400, and no row, for what Stripe did not sign for this very endpoint and mode; 200 once it is written."""
+    """400, and no row, for what Stripe did not sign for this endpoint and mode; 200 once it is written."""
     secret = stripe_archive.secret_of(uuid)
     payload = request.body if int(request.headers.get("content-length") or 0) <= MAX_BYTES else b""
-    event = stripe_client.event_of(payload, request.headers.get("stripe-signature", ""), secret) if secret else None
+    event = (
+        stripe_client.event_of(payload, request.headers.get("stripe-signature", ""), secret)
+        if secret
+        else None
+    )
     if event is None or bool(event.get("livemode")) != stripe_client.is_live():
         return HttpResponseBadRequest("not signed for this endpoint")
     receive(event)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import heapq
 import json
 import re
+import sys
 import threading
+import traceback
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -194,7 +196,11 @@ class Api:
     def _run_timer(self, row: Row) -> None:
         tx = Tx(self.store, row.account)
         call = Call(tx, self.clock.now(), self.base_url, API_VERSION)
-        TIMERS[row.obj["action"]](call, row.obj["target"])
+        try:
+            TIMERS[row.obj["action"]](call, row.obj["target"])
+        except Exception:  # one broken timer must not stop the clock for all others
+            traceback.print_exc(file=sys.stderr)
+            tx.changes.clear()
         tx.drop(row.obj["id"])
         self.commit(tx)
 

@@ -6,8 +6,10 @@ import heapq
 import hmac
 import http.client
 import itertools
+import sys
 import threading
 import time
+import traceback
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
@@ -178,7 +180,10 @@ class Webhooks:
 
     def _work(self) -> None:
         while (delivery_id := self._next()) is not None:
-            self._send(delivery_id)
+            try:
+                self._send(delivery_id)
+            except Exception:  # a bug must not end all deliveries
+                traceback.print_exc(file=sys.stderr)
 
     def _next(self) -> str | None:
         with self._wake:

@@ -4,6 +4,7 @@ import hashlib
 import hmac
 import os
 from collections import OrderedDict
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from functools import cache
 from threading import Lock
@@ -36,21 +37,19 @@ class Logins:
     _lock: Lock = field(default_factory=Lock)
 
     def check(self, identity: str, username: str | None, password: str | None) -> Login | None:
-        """The login, or None: an unknown identity takes as long as a wrong password."""
+        """The login, or None: whatever is wrong, it takes as long as a wrong password."""
         station = _station(identity)
-        if station is None:
-            check_password(password or "", _any_hash())
+        open_ = Station.SecurityProfile.UNSECURED
+        if station is not None and station.security_profile == open_ and self.allow_profile_0:
+            return Login(_reporter(station), station.security_profile)
+        if station is None or station.security_profile == open_ or not password or not station.password_hash:
+            check_password(password or "", any_hash())
             return None
-        if station.security_profile == Station.SecurityProfile.UNSECURED:
-            right = self.allow_profile_0
-        else:
-            right = username == identity and self._password_is_right(station, password)
-        return Login(_reporter(station), station.security_profile) if right else None
+        if not self._password_is_right(station, password) or username != identity:
+            return None
+        return Login(_reporter(station), station.security_profile)
 
-    def _password_is_right(self, station: Station, password: str | None) -> bool:
-        if not password or not station.password_hash:
-            check_password(password or "", _any_hash())
-            return False
+    def _password_is_right(self, station: Station, password: str) -> bool:
         digest = hmac.new(self._key, f"{station.password_hash}\0{password}".encode(), hashlib.sha256).digest()
         with self._lock:
             if hmac.compare_digest(self._right.get(station.pk, b""), digest):
@@ -65,7 +64,8 @@ class Logins:
 
 
 @cache
-def _any_hash() -> str:
+def any_hash() -> str:
+    """What passwords of unknown stations are compared with."""
     return make_password("nobody's password")
 
 
@@ -77,12 +77,22 @@ def _station(identity: str) -> Station | None:
     return station
 
 
-def _reporter(station: Station) -> Reporter:
-    """OCPP 1.6 counts EVSEs and calls them connectors; the first connector of an EVSE stands for it."""
+def connectors_of(station_ids: Iterable[UUID]) -> dict[UUID, dict[int, UUID]]:
+    """Each station's connectors by number.
+
+    OCPP 1.6 counts EVSEs and calls them connectors; the first connector of an EVSE stands for it.
+    """
     rows = (
-        Connector.objects.of(station.organisation_id)
-        .filter(evse__station=station)
+        Connector.objects.filter(evse__station__in=list(station_ids))
         .order_by("-number")
-        .values_list("evse__number", "id")
+        .values_list("evse__station", "evse__number", "id")
     )
-    return Reporter(station.organisation_id, station.pk, station.identity, dict(rows))
+    found: dict[UUID, dict[int, UUID]] = {}
+    for station, number, connector in rows:
+        found.setdefault(station, {})[number] = connector
+    return found
+
+
+def _reporter(station: Station) -> Reporter:
+    connectors = connectors_of([station.pk]).get(station.pk, {})
+    return Reporter(station.organisation_id, station.pk, station.identity, connectors)

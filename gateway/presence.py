@@ -15,6 +15,7 @@ from charging import ingest
 from charging.ingest import Reporter, StatusReported
 from gateway.connection import Connection
 from gateway.database import Database
+from gateway.logins import connectors_of
 from gateway.options import Options
 from stations.models import Connector, Station, Status, StatusInterval
 
@@ -55,6 +56,7 @@ class Presence:
             self._ping_quiet()
             try:
                 await self.database.run(note_seen, list(self.by_station))
+                await self._learn_connectors()
                 await self.database.run(mark_offline, timedelta(seconds=self.options.offline_after_s))
             except DatabaseError as error:
                 logger.warning("presence is not noted: %s", error)
@@ -62,6 +64,13 @@ class Presence:
     def close_all(self) -> None:
         for connection in list(self.connections.values()):
             connection.close(WSCloseCode.SERVICE_RESTART, "the gateway restarts")
+
+    async def _learn_connectors(self) -> None:
+        """EVSEs that were set up while their station was connected count from now."""
+        found = await self.database.run(connectors_of, list(self.by_station))
+        for station_id, connectors in found.items():
+            if connection := self.by_station.get(station_id):
+                connection.reporter.connectors = connectors
 
     def _ping_quiet(self) -> None:
         now, idle = time.monotonic(), self.options.ping_idle_s

@@ -16,12 +16,13 @@ from gateway.connection import Connection
 from gateway.database import Database
 from gateway.handshake import Admitted, Handshake, NotAdmitted, Upgrade
 from gateway.limits import Failures
-from gateway.logins import Login, Logins
+from gateway.logins import Login, Logins, any_hash
 from gateway.ocpp16 import VERSION
 from gateway.options import Options
 from gateway.presence import Presence
 from gateway.schemas import requests
 from gateway.writer import Writer
+from stations.models import Station
 
 logger = logging.getLogger(__name__)
 SUBPROTOCOLS = (VERSION,)  # ocpp2.0.1 and ocpp2.1 are refused until they are spoken
@@ -52,6 +53,7 @@ class Gateway:
     async def start(self, host: str, port: int, *, reuse_port: bool = False) -> int:
         """Listen; returns the port. Raises OSError when the port is taken."""
         requests(VERSION)
+        await self.database.run(any_hash)
         for forever in (self.writer.run(), self.presence.run(), self.commander.run()):
             self._tasks.append(asyncio.create_task(_kept_going(forever)))
         self._server = await asyncio.get_running_loop().create_server(
@@ -101,9 +103,17 @@ class Gateway:
             self._by_identity.note(pair, now)
             logger.warning("a log-in as %s from %s was refused", upgrade.identity, address)
             raise UNAUTHORIZED
-        if login.security_profile >= 2 and self._tls is None:
+        if login.security_profile >= Station.SecurityProfile.TLS and not self._is_secure(upgrade):
             raise NotAdmitted(HTTPStatus.FORBIDDEN, "this station's security profile asks for TLS")
+        if login.security_profile == Station.SecurityProfile.MUTUAL_TLS:
+            raise NotAdmitted(HTTPStatus.FORBIDDEN, "client certificates are not checked here yet")
         return login
+
+    def _is_secure(self, upgrade: Upgrade) -> bool:
+        behind_proxy = upgrade.address in self.options.trusted_proxies
+        return self._tls is not None or (
+            behind_proxy and upgrade.headers.get("x-forwarded-proto", "").lower() == "https"
+        )
 
     async def _settle_duplicate(self, identity: str) -> None:
         """The station is connected already: if that connection lives, the newcomer is refused."""

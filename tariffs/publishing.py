@@ -21,20 +21,26 @@ def publish(tariff: Tariff, document: Mapping[str, Any], valid_from: datetime | 
     Raises pricing.PricingError, which names the field: for a document the engine would refuse, for another
     currency than the tariff's, and for a `valid_from` in the past: sessions that started there are priced.
     """
-    _check(tariff, document)
     last = _lock_and_last(tariff)
     now = timezone.now()
-    if valid_from is None:
-        in_force = _in_force(tariff, now)
-        if in_force is not None and in_force.document == document:
-            return in_force
-    elif valid_from.utcoffset() is None:
-        raise pricing.PricingError("valid_from", "needs a time zone; give an aware datetime")
-    elif valid_from < now:
-        raise pricing.PricingError(
-            "valid_from", f"{valid_from:%Y-%m-%d %H:%M %Z} is past; name a time to come"
-        )
+    check(tariff, document, valid_from, now)
+    in_force = _in_force(tariff, now)
+    if valid_from is None and in_force is not None and in_force.document == document:
+        return in_force
     return _add(tariff, document, last, valid_from or now)
+
+
+def check(
+    tariff: Tariff, document: Mapping[str, Any], valid_from: datetime | None, now: datetime
+) -> pricing.Tariff:
+    """The document as the engine reads it, if `publish` would take it at `now`; else PricingError."""
+    parsed = _checked(tariff, document)
+    if valid_from is not None and valid_from.utcoffset() is None:
+        raise pricing.PricingError("valid_from", "needs a time zone; give an aware datetime")
+    if valid_from is not None and valid_from < now:
+        past = f"{valid_from:%Y-%m-%d %H:%M %Z}"
+        raise pricing.PricingError("valid_from", f"{past} is past; name a time to come")
+    return parsed
 
 
 def _in_force(tariff: Tariff, at: datetime) -> TariffVersion | None:
@@ -54,7 +60,7 @@ def record_history(organisation: Organisation, name: str, document: Mapping[str,
     tariff, _ = Tariff.objects.get_or_create(
         organisation=organisation, name=name, defaults={"currency": parsed.currency}
     )
-    _check(tariff, document)
+    _checked(tariff, document)
     last = _lock_and_last(tariff)
     versions = TariffVersion.objects.of(organisation).filter(tariff=tariff, valid_from=BEFORE_ALL)
     for version in versions:
@@ -67,12 +73,13 @@ def record_history(organisation: Organisation, name: str, document: Mapping[str,
     return _add(tariff, document, last, BEFORE_ALL)
 
 
-def _check(tariff: Tariff, document: Mapping[str, Any]) -> None:
+def _checked(tariff: Tariff, document: Mapping[str, Any]) -> pricing.Tariff:
     parsed = pricing.Tariff.from_json(document)
     if parsed.currency != tariff.currency:
         raise pricing.PricingError(
             "currency", f"is {parsed.currency}, but the tariff {tariff.name!r} is in {tariff.currency}"
         )
+    return parsed
 
 
 def _lock_and_last(tariff: Tariff) -> TariffVersion | None:

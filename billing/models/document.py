@@ -105,9 +105,7 @@ class Mail(TenantModel):
     created_at = models.DateTimeField(auto_now_add=True)
 
     class Meta(TenantModel.Meta):
-        constraints = [
-            models.UniqueConstraint(fields=["organisation", "kind", "about_id"], name="mail_once")
-        ]
+        constraints = [models.UniqueConstraint(fields=["organisation", "kind", "about_id"], name="mail_once")]
         indexes = [models.Index(fields=["created_at"], condition=Q(sent_at__isnull=True), name="mail_unsent")]
 
     def __str__(self) -> str:

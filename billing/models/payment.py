@@ -114,7 +114,9 @@ class Payment(TenantModel):
                 condition=~Q(method="guest") | Q(captured__lte=F("authorised")),
                 name="payment_captures_at_most_authorised",
             ),
-            models.CheckConstraint(condition=~Q(state="paid") | Q(paid_at__isnull=False), name="payment_paid_says_when"),
+            models.CheckConstraint(
+                condition=~Q(state="paid") | Q(paid_at__isnull=False), name="payment_paid_says_when"
+            ),
         ]
         indexes = [
             models.Index(fields=["organisation", "session"]),
@@ -237,5 +239,3 @@ class Refund(TenantModel):
     @property
     def idempotency_key(self) -> str:
         return f"refund-{self.pk}"
-
-

@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.db import connection
 
+from charging.ingest.arrays import plain, texts
 from charging.ingest.facts import TAKEN, Metered, Outcome
 from charging.ingest.known import KnownSession, known_sessions
 from charging.ingest.quarantine import Doubt, hold, set_aside
@@ -89,15 +90,15 @@ def _insert(good: Sequence[tuple[KnownSession, Metered]]) -> None:
         cursor.execute(
             INSERT,
             [
-                [reading_id(session.session_id, fact.at, fact.sampled) for session, fact in good],
-                [session.organisation_id for session, _ in good],
-                [session.session_id for session, _ in good],
-                [fact.at for _, fact in good],
-                [fact.register_wh for _, fact in good],
-                [fact.power_w for _, fact in good],
-                [fact.current_ma for _, fact in good],
-                [fact.soc_percent for _, fact in good],
-                [fact.sampled for _, fact in good],
+                plain(reading_id(session.session_id, fact.at, fact.sampled) for session, fact in good),
+                plain(session.organisation_id for session, _ in good),
+                plain(session.session_id for session, _ in good),
+                plain(fact.at for _, fact in good),
+                plain(fact.register_wh for _, fact in good),
+                plain(fact.power_w for _, fact in good),
+                plain(fact.current_ma for _, fact in good),
+                plain(fact.soc_percent for _, fact in good),
+                texts(fact.sampled for _, fact in good),
             ],
         )
 
@@ -114,11 +115,11 @@ def _update_latest(good: Sequence[tuple[KnownSession, Metered]]) -> None:
         cursor.execute(
             UPDATE_LATEST,
             [
-                [session.organisation_id for session, _ in rows],
-                [session.session_id for session, _ in rows],
-                [fact.at for _, fact in rows],
-                [fact.register_wh for _, fact in rows],
-                [fact.power_w for _, fact in rows],
+                plain(session.organisation_id for session, _ in rows),
+                plain(session.session_id for session, _ in rows),
+                plain(fact.at for _, fact in rows),
+                plain(fact.register_wh for _, fact in rows),
+                plain(fact.power_w for _, fact in rows),
             ],
         )
 

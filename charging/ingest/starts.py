@@ -8,6 +8,7 @@ from django.db import connection
 
 from accounts.authorisation import Authorisation, Verdict, authorise_all
 from accounts.identifiers import uuid7
+from charging.ingest.arrays import plain, texts
 from charging.ingest.facts import Outcome, Started
 from charging.ingest.quarantine import Doubt, set_aside
 from charging.models import ChargingSession
@@ -19,6 +20,21 @@ HOLD_REASONS = {
     Verdict.BLOCKED: "tag_blocked",
     Verdict.EXPIRED: "tag_expired",
 }
+
+INSERT = """
+    INSERT INTO charging_chargingsession
+        (id, organisation_id, source, source_key, station_id, connector_id, transaction_id, token_id,
+         driver_id, state, quality, hold_reasons, started_at, meter_start_wh, stop_reason,
+         settled_elsewhere, created_at)
+    SELECT id, organisation_id, 'ocpp', source_key, station_id, connector_id, transaction_id, token_id,
+           driver_id, 'active', CASE WHEN doubts = '' THEN 'good' ELSE 'held' END,
+           string_to_array(doubts, ','), started_at, meter_start_wh, '', false, clock_timestamp()
+    FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::uuid[], %s::uuid[], %s::text[], %s::uuid[],
+                %s::uuid[], %s::text[], %s::timestamptz[], %s::bigint[])
+      AS v(id, organisation_id, source_key, station_id, connector_id, transaction_id, token_id,
+           driver_id, doubts, started_at, meter_start_wh)
+    ON CONFLICT DO NOTHING
+"""
 
 # A vehicle that was paused before the transaction began is still paused.
 PAUSED_AT_START = """
@@ -69,10 +85,7 @@ def _opened(wanted: Mapping[Key, Started], known: Mapping[Key, Authorisation]) -
         missing = [fact for key, fact in wanted.items() if key not in found]
         if not missing:
             return found
-        sessions = [
-            _session(fact, known[fact.reporter.organisation_id, fact.uid], attempt) for fact in missing
-        ]
-        ChargingSession.objects.bulk_create(sessions, ignore_conflicts=True, batch_size=500)
+        _insert(missing, [known[fact.reporter.organisation_id, fact.uid] for fact in missing], attempt)
         found |= _find(missing)
     if len(found) < len(wanted):
         raise RuntimeError(f"no free transaction number after {ATTEMPTS} attempts")
@@ -88,29 +101,36 @@ def _find(starts: Sequence[Started]) -> Found:
     return {(organisation, key): (session, str(number)) for organisation, key, session, number in rows}
 
 
-def _session(fact: Started, authorisation: Authorisation, attempt: int) -> ChargingSession:
-    token = authorisation.token
+def _insert(starts: Sequence[Started], verdicts: Sequence[Authorisation], attempt: int) -> None:
+    tokens = [verdict.token for verdict in verdicts]
+    numbers = (transaction_number(fact.source_key, attempt) for fact in starts)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            INSERT,
+            [
+                plain(uuid7() for _ in starts),
+                plain(fact.reporter.organisation_id for fact in starts),
+                texts(fact.source_key for fact in starts),
+                plain(fact.reporter.station_id for fact in starts),
+                plain(fact.connector_id for fact in starts),
+                plain(numbers),
+                plain(token.pk if token else None for token in tokens),
+                plain(token.driver_id if token else None for token in tokens),
+                texts(",".join(_doubts(*pair)) for pair in zip(starts, verdicts, strict=True)),
+                plain(fact.at for fact in starts),
+                plain(fact.register_wh for fact in starts),
+            ],
+        )
+
+
+def _doubts(fact: Started, authorisation: Authorisation) -> list[str]:
     refused = HOLD_REASONS.get(authorisation.verdict)
-    reasons = [*fact.doubts, *([refused] if refused else [])]
-    return ChargingSession(
-        organisation_id=fact.reporter.organisation_id,
-        source=SOURCE,
-        source_key=fact.source_key,
-        station_id=fact.reporter.station_id,
-        connector_id=fact.connector_id,
-        transaction_id=str(transaction_number(fact.source_key, attempt)),
-        token=token,
-        driver_id=token.driver_id if token else None,
-        quality="held" if reasons else "good",
-        hold_reasons=reasons,
-        started_at=fact.at,
-        meter_start_wh=fact.register_wh,
-    )
+    return [*fact.doubts, *([refused] if refused else [])]
 
 
 def _note_paused(session_ids: Sequence[UUID]) -> None:
     with connection.cursor() as cursor:
-        cursor.execute(PAUSED_AT_START, [[uuid7() for _ in session_ids], list(session_ids)])
+        cursor.execute(PAUSED_AT_START, [plain(uuid7() for _ in session_ids), plain(session_ids)])
 
 
 def _set_aside_unknown_tags(

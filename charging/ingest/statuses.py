@@ -6,6 +6,7 @@ from uuid import UUID
 from django.db import connection
 
 from accounts.identifiers import uuid7
+from charging.ingest.arrays import plain, texts
 from charging.ingest.facts import TAKEN, Booted, Outcome, StatusReported
 
 SESSION_STATES = {"Charging": "CHARGING", "SuspendedEV": "PARKED", "SuspendedEVSE": "WITHHELD"}
@@ -109,19 +110,24 @@ def _change_intervals(facts: Sequence[StatusReported]) -> None:
         cursor.execute(
             NEW_STATUS,
             [
-                [uuid7() for _ in facts],
-                [fact.reporter.organisation_id for fact in facts],
-                [fact.connector_id for fact in facts],
-                [fact.status for fact in facts],
-                [fact.error_code for fact in facts],
-                [fact.info for fact in facts],
-                [fact.at for fact in facts],
-                [fact.received_at for fact in facts],
+                plain(uuid7() for _ in facts),
+                plain(fact.reporter.organisation_id for fact in facts),
+                plain(fact.connector_id for fact in facts),
+                texts(fact.status for fact in facts),
+                texts(fact.error_code for fact in facts),
+                texts(fact.info for fact in facts),
+                plain(fact.at for fact in facts),
+                plain(fact.received_at for fact in facts),
             ],
         )
         changed = cursor.fetchall()
         if changed:
-            cursor.execute(INSERT_STATUS, [list(column) for column in zip(*changed, strict=True)][:-1])
+            ids, organisations, connectors, statuses, errors, infos, since, _ = zip(*changed, strict=True)
+            words = [texts(statuses), texts(errors), texts(infos)]
+            cursor.execute(
+                INSERT_STATUS,
+                [plain(ids), plain(organisations), plain(connectors), *words, plain(since)],
+            )
 
 
 def _change_session_states(facts: Sequence[StatusReported]) -> None:

@@ -3,15 +3,24 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
+from django.db import connection
+
+from charging.ingest.arrays import plain, texts
 from charging.ingest.facts import TAKEN, Outcome, Stopped
 from charging.ingest.quarantine import Doubt, set_aside
 from charging.models import ChargingSession
 
 Key = tuple[UUID, str]
-CHANGED = [
-    "state", "quality", "hold_reasons", "ended_at", "meter_end_wh", "stop_reason",
-    "last_reading_at", "last_register_wh", "last_power_w",
-]  # fmt: skip
+UPDATE = """
+    UPDATE charging_chargingsession s
+    SET state = 'ended', quality = v.quality, hold_reasons = string_to_array(v.reasons, ','),
+        ended_at = v.ended_at, meter_end_wh = v.register_wh, stop_reason = v.stop_reason,
+        last_reading_at = v.last_at, last_register_wh = v.register_wh, last_power_w = 0
+    FROM unnest(%s::uuid[], %s::uuid[], %s::text[], %s::text[], %s::timestamptz[], %s::bigint[],
+                %s::text[], %s::timestamptz[])
+      AS v(organisation_id, id, quality, reasons, ended_at, register_wh, stop_reason, last_at)
+    WHERE s.organisation_id = v.organisation_id AND s.id = v.id
+"""
 
 
 def close_sessions(stops: Sequence[Stopped]) -> list[Outcome]:
@@ -22,14 +31,34 @@ def close_sessions(stops: Sequence[Stopped]) -> list[Outcome]:
     outcomes = []
     for fact in stops:
         session = sessions.get((fact.reporter.station_id, fact.transaction_id))
+        was_active = session is not None and session.state == ChargingSession.State.ACTIVE
         reasons = _close(session, fact)
-        if session is not None and session.meter_end_wh is not None:
+        if session is not None and was_active:
             closed[session.pk] = session
         doubts += _doubts(session, fact, reasons)
         outcomes.append(Outcome(quarantined=reasons[0]) if reasons else TAKEN)
-    ChargingSession.objects.bulk_update(closed.values(), CHANGED, batch_size=500)
+    _update([closed[key] for key in sorted(closed)])
     set_aside(doubts)
     return outcomes
+
+
+def _update(sessions: Sequence[ChargingSession]) -> None:
+    if not sessions:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(
+            UPDATE,
+            [
+                plain(session.organisation_id for session in sessions),
+                plain(session.pk for session in sessions),
+                texts(session.quality for session in sessions),
+                texts(",".join(session.hold_reasons) for session in sessions),
+                plain(session.ended_at for session in sessions),
+                plain(session.meter_end_wh for session in sessions),
+                texts(session.stop_reason for session in sessions),
+                plain(session.last_reading_at for session in sessions),
+            ],
+        )
 
 
 def _locked(stops: Iterable[Stopped]) -> dict[Key, ChargingSession]:

@@ -25,6 +25,7 @@ SAFE_HEADERS = {
 SESSION = re.compile(r"/c/pay/(cs_test_\w+)(/return)?")
 CHALLENGE = re.compile(r"/3ds/((?:pi|seti)_\w+)")
 
+RECEIPT = re.compile(r"/receipts/(ch_\w+)")
 ONBOARDING = re.compile(r"/setup/(link_\w+)")
 
 
@@ -33,6 +34,12 @@ class Pages:
 
     def __init__(self, api: Api) -> None:
         self._api = api
+        self._pages = (
+            (SESSION, self._checkout),
+            (CHALLENGE, self._challenge),
+            (RECEIPT, self._receipt),
+            (ONBOARDING, self._onboarding),
+        )
 
     def handle(self, request: Request) -> Answer:
         """Answer one request."""
@@ -42,12 +49,9 @@ class Pages:
             return _message(
                 200, "Local Stripe", "It runs. The API is under /v1, its documentation in docs/fakestripe.md."
             )
-        if match := SESSION.fullmatch(request.path):
-            return self._checkout(request, match[1])
-        if match := CHALLENGE.fullmatch(request.path):
-            return self._challenge(request, match[1])
-        if match := ONBOARDING.fullmatch(request.path):
-            return self._onboarding(request, match[1])
+        for pattern, page_of in self._pages:
+            if match := pattern.fullmatch(request.path):
+                return page_of(request, match[1])
         return _message(404, "Nothing here", f"There is no page {request.path}.")
 
     def _row(self, object_id: str) -> Row | None:
@@ -124,6 +128,17 @@ class Pages:
             return _to(back)
         ok = intent["status"] in (*completion.DONE, "processing")
         return _to(_with_query(back, _outcome(intent, "succeeded" if ok else "failed")))
+
+    def _receipt(self, request: Request, charge_id: str) -> Answer:
+        row = self._row(charge_id)
+        if row is None or not row.obj["captured"]:
+            return _message(404, "Nothing here", "There is no receipt of this payment.")
+        charge = row.obj
+        refunded = charge["amount_refunded"] - (charge["amount"] - charge["amount_captured"])
+        text = f"{display(charge['amount_captured'], charge['currency'])} paid by card."
+        if refunded:
+            text += f" {display(refunded, charge['currency'])} refunded."
+        return _message(200, "Receipt", text)
 
     # -- Connect onboarding -----------------------------------------------------------------------------
 

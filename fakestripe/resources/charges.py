@@ -71,12 +71,13 @@ def build(call: Call, intent: Obj, method: Obj, *, authenticated: bool) -> Obj:
         "payment_method": method["id"],
         "payment_method_details": _details(call, intent, method, authenticated=authenticated),
         "receipt_email": intent["receipt_email"],
-        "receipt_url": f"{call.base_url}/receipts/{token(20)}",
+        "receipt_url": None,
         "shipping": clone(intent["shipping"]),
         "statement_descriptor": intent["statement_descriptor"],
         "statement_descriptor_suffix": intent["statement_descriptor_suffix"],
         "transfer_group": intent["transfer_group"],
     }
+    charge["receipt_url"] = f"{call.base_url}/receipts/{charge['id']}"
     return call.tx.add("charge", charge)
 
 

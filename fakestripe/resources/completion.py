@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fakestripe.call import Call
-from fakestripe.cards import BY_NUMBER
+from fakestripe.cards import BY_NAME, BY_NUMBER
 from fakestripe.errors import StripeError, invalid
 from fakestripe.merge import merge_metadata
 from fakestripe.resources import (
@@ -21,7 +21,9 @@ DONE = ("succeeded", "requires_capture")
 
 
 def pay(call: Call, session_id: str, number: str, email: str, name: str) -> Obj:
-    """Pay (or save) with a test card; then the session is complete, or its intent waits for a challenge.
+    """Pay (or save) with a test card, by number or name.
+
+    Then the session is complete, or its intent waits for a challenge.
 
     Raises the 402 of a decline; the session stays open then and may be tried again.
     """
@@ -29,7 +31,7 @@ def pay(call: Call, session_id: str, number: str, email: str, name: str) -> Obj:
     session = row.obj
     if session["status"] != "open":
         raise invalid(f"This Checkout Session is {session['status']}.", param="session")
-    card = BY_NUMBER.get(number)
+    card = BY_NUMBER.get(number) or BY_NAME.get(number)
     if card is None:
         raise invalid("Choose one of the test cards.", param="card")
     row.private["error"] = None

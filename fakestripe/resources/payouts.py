@@ -82,8 +82,10 @@ def _bank_account(call: Call) -> str | None:
 @timer("pay_out")
 def pay_out(call: Call, account_id: str) -> None:
     """Every day, what is available on a connected account goes to its bank."""
-    call.later(call.now + DAY_S, "pay_out", account_id)
     account = call.tx.edit_anywhere(account_id).obj
+    if account.get("deleted"):
+        return
+    call.later(call.now + DAY_S, "pay_out", account_id)
     if account["settings"]["payouts"]["schedule"]["interval"] != "daily":
         return
     inner = replace(call, tx=call.tx.of(account_id))

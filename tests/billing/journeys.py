@@ -14,6 +14,7 @@ import fakestripe
 from accounts.models import Driver, Organisation
 from billing import cards, guests, stripe_calls, sweeps
 from billing.models import Payment
+from billing.stripe_client import ask
 from charging import rating
 from charging.models import ChargingSession
 from stations.models import Connector
@@ -26,7 +27,6 @@ from tests.builders import (
     make_station,
     make_tariff,
     make_tariff_document,
-    make_token,
 )
 
 EUR = "EUR"
@@ -37,14 +37,16 @@ def euros(amount: str) -> Money:
 
 
 def make_place(organisation: Organisation | None = None, **tariff: Any) -> Connector:
-    """A connector where the tariff of `make_tariff_document(**tariff)` is in force: 0.50 a kWh plus 20 % tax."""
+    """A connector with `make_tariff_document(**tariff)` in force: 0.50 a kWh plus 20 % tax."""
     organisation = organisation or make_organisation(legal_name="Stroom BV", city="Utrecht", country="NL")
     connector = connector_of(make_station(make_site(organisation, city="Utrecht")))
     make_tariff(make_tariff_document(**tariff), organisation=organisation)
     return connector
 
 
-def charge_at(connector: Connector, driver: Driver | None = None, *, kwh: int = 10, **fields: Any) -> ChargingSession:
+def charge_at(
+    connector: Connector, driver: Driver | None = None, *, kwh: int = 10, **fields: Any
+) -> ChargingSession:
     """A session that has ended an hour ago and is priced: `kwh` for 0.60 each with tax."""
     start = fields.pop("start", timezone.now() - timedelta(hours=2))
     session = make_session(connector, start=start, energy_wh=kwh * 1000, driver=driver, **fields)
@@ -63,14 +65,14 @@ def make_payer(card: str = "pm_card_visa", **fields: Any) -> Driver:
 
 def save_card(driver: Driver, card: str = "pm_card_visa") -> None:
     profile = cards._with_customer(driver)
-    params = {
+    params: Any = {
         "customer": profile.customer_id,
         "payment_method": card,
         "payment_method_types": ["card"],
         "usage": "off_session",
         "confirm": True,
     }
-    stripe_calls.ask(lambda client: client.v1.setup_intents.create(params))  # type: ignore[arg-type]
+    ask(lambda client: client.v1.setup_intents.create(params))
     cards.refresh(driver)
 
 
@@ -103,7 +105,7 @@ def guest_charges(payment: Payment, *, kwh: int = 10, **fields: Any) -> Charging
 
 def events(stripe: fakestripe.Server) -> list[dict[str, Any]]:
     """All events so far, oldest first."""
-    found = stripe_calls.ask(lambda client: client.v1.events.list({"limit": 100}))["data"]
+    found = ask(lambda client: client.v1.events.list({"limit": 100}))["data"]
     return list(reversed(found))
 
 
@@ -143,5 +145,3 @@ def settle(rounds: int = 12) -> None:
 def charged_at(stripe: fakestripe.Server) -> int:
     """Minor units that Stripe has received in all."""
     return sum(intent["amount_received"] for intent in stripe.control.state().get("payment_intent", []))
-
-

@@ -55,7 +55,9 @@ def test_the_station_starts_on_the_webhook_and_once(stripe: fakestripe.Server, e
     assert payment.driver.email == "guest@example.test"
 
 
-def test_what_the_session_cost_is_captured_and_the_rest_released(stripe: fakestripe.Server, endpoint: str) -> None:
+def test_what_the_session_cost_is_captured_and_the_rest_released(
+    stripe: fakestripe.Server, endpoint: str
+) -> None:
     payment = held(stripe, endpoint)
     guest_charges(payment, kwh=10)
     settle()
@@ -70,7 +72,9 @@ def test_what_the_session_cost_is_captured_and_the_rest_released(stripe: fakestr
 
 
 @pytest.mark.parametrize("state", ["rejected", "timed_out", "offline"])
-def test_a_refused_start_gives_the_hold_back_at_once(stripe: fakestripe.Server, endpoint: str, state: str) -> None:
+def test_a_refused_start_gives_the_hold_back_at_once(
+    stripe: fakestripe.Server, endpoint: str, state: str
+) -> None:
     payment = held(stripe, endpoint)
     StationCommand.objects.update(state=state, sent_at=payment.held_at)
     settle()
@@ -81,7 +85,9 @@ def test_a_refused_start_gives_the_hold_back_at_once(stripe: fakestripe.Server, 
     assert authorise(payment.organisation_id, uid).verdict is Verdict.BLOCKED  # a late start is refused
 
 
-def test_a_start_that_nobody_plugs_in_for_gives_the_hold_back(stripe: fakestripe.Server, endpoint: str) -> None:
+def test_a_start_that_nobody_plugs_in_for_gives_the_hold_back(
+    stripe: fakestripe.Server, endpoint: str
+) -> None:
     payment = held(stripe, endpoint)
     settle()
     payment.refresh_from_db()
@@ -115,7 +121,9 @@ def test_what_the_hold_does_not_cover_stays_owed(stripe: fakestripe.Server, endp
     assert Document.objects.get().snapshot["payment"]["outstanding"] == "1.00"
 
 
-def test_a_session_is_stopped_before_it_costs_more_than_the_hold(stripe: fakestripe.Server, endpoint: str) -> None:
+def test_a_session_is_stopped_before_it_costs_more_than_the_hold(
+    stripe: fakestripe.Server, endpoint: str
+) -> None:
     payment = held(stripe, endpoint, hold="5.00")
     assert payment.connector is not None
     session = make_session(
@@ -143,7 +151,9 @@ def test_a_checkout_that_no_webhook_told_of_is_found(stripe: fakestripe.Server) 
 
 
 def test_an_abandoned_checkout_expires(stripe: fakestripe.Server, endpoint: str) -> None:
-    opened = guests.start_guest_checkout(make_place(), "", euros("20.00"), "http://127.0.0.1/a", "http://127.0.0.1/b")
+    opened = guests.start_guest_checkout(
+        make_place(), "", euros("20.00"), "http://127.0.0.1/a", "http://127.0.0.1/b"
+    )
     stripe.control.advance(40 * 60)
     deliver(stripe, endpoint)
     opened.payment.refresh_from_db()
@@ -159,5 +169,7 @@ def test_a_hold_below_the_minimum_is_refused_and_nothing_written(stripe: fakestr
 def test_stripe_out_of_reach_is_told_and_reserves_nothing(stripe: fakestripe.Server) -> None:
     stripe.faults.reset("POST /v1/checkout/sessions")
     with pytest.raises(guests.CheckoutUnavailable):
-        guests.start_guest_checkout(make_place(), "", euros("20.00"), "http://127.0.0.1/a", "http://127.0.0.1/b")
+        guests.start_guest_checkout(
+            make_place(), "", euros("20.00"), "http://127.0.0.1/a", "http://127.0.0.1/b"
+        )
     assert charged_at(stripe) == 0

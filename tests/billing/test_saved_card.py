@@ -45,7 +45,11 @@ def test_a_session_is_charged_and_booked(stripe: fakestripe.Server) -> None:
     assert fees.amount > 0
     assert ledger.balance(organisation, kinds.STRIPE_CLEARING, "EUR") == euros("6.00") - fees
     entry = DriverHistoryEntry.objects.get(driver=driver)
-    assert (entry.gross, entry.paid, entry.payment_state) == (euros("6.00"), euros("6.00"), Payment.State.PAID)
+    assert (entry.gross, entry.paid, entry.payment_state) == (
+        euros("6.00"),
+        euros("6.00"),
+        Payment.State.PAID,
+    )
     assert entry.receipt_number
 
 

@@ -22,7 +22,9 @@ def event(stripe: fakestripe.Server) -> dict[str, object]:
     return events(stripe)[0]
 
 
-def test_a_signed_event_is_written_once(stripe: fakestripe.Server, endpoint: str, event: dict[str, object]) -> None:
+def test_a_signed_event_is_written_once(
+    stripe: fakestripe.Server, endpoint: str, event: dict[str, object]
+) -> None:
     client = Client()
     for _ in range(3):
         assert client.post(**signed(event, endpoint)).status_code == 200
@@ -30,7 +32,9 @@ def test_a_signed_event_is_written_once(stripe: fakestripe.Server, endpoint: str
     assert (row.event_id, row.type) == (event["id"], event["type"])
 
 
-def test_bad_signatures_get_400_and_no_row(stripe: fakestripe.Server, endpoint: str, event: dict[str, object]) -> None:
+def test_bad_signatures_get_400_and_no_row(
+    stripe: fakestripe.Server, endpoint: str, event: dict[str, object]
+) -> None:
     client = Client()
     good = signed(event, endpoint)
     forged = [
@@ -45,7 +49,9 @@ def test_bad_signatures_get_400_and_no_row(stripe: fakestripe.Server, endpoint: 
     assert not StripeEventInbox.objects.exists()
 
 
-def test_an_old_signature_is_refused(stripe: fakestripe.Server, endpoint: str, event: dict[str, object]) -> None:
+def test_an_old_signature_is_refused(
+    stripe: fakestripe.Server, endpoint: str, event: dict[str, object]
+) -> None:
     import time
 
     import stripe as stripe_sdk
@@ -81,7 +87,7 @@ def test_an_event_about_an_unknown_object_is_kept_and_can_be_replayed(stripe: fa
 def test_any_order_and_repetition_ends_in_the_same_state(
     stripe: fakestripe.Server, endpoint: str, data: st.DataObject
 ) -> None:
-    """Each example is a guest journey of its own; its events come shuffled, doubled and in part not at all."""
+    """Each example is a guest journey; its events come shuffled, doubled and in part not at all."""
     known = {event["id"] for event in events(stripe)}
     payment = pay_as_guest(stripe, make_place())
     guests_own = [event for event in events(stripe) if event["id"] not in known]

@@ -38,9 +38,9 @@ def facts(energy_wh: int = 10_000, duration_s: int = HOUR, **fields: object) -> 
         ([], facts(22_000, HOUR)),
         ([], facts(60_000, 48 * HOUR)),
         ([], facts(0, 0)),
-        ([], facts(duration_s=5 * HOUR, registers=((600, 10_500), (5 * HOUR, 10_500)))),
+        ([], facts(duration_s=5 * HOUR, registers=((2400, 10_500), (5 * HOUR, 10_500)))),
         (["register_backwards"], facts(registers=((600, 4_000), (1200, 3_000)))),
-        (["register_backwards"], facts(registers=((600, 10_600),))),
+        (["register_backwards"], facts(registers=((3000, 10_600),))),
         (["register_reset"], facts(registers=((600, 4_000), (1200, 0)))),
         (["register_reset"], facts(-300)),
         (["reading_gap"], facts(20_000, 5 * HOUR, registers=((600, 2_000), (4 * HOUR, 18_000)))),
@@ -72,7 +72,7 @@ def make_priceable(**fields: object) -> ChargingSession:
 @pytest.mark.django_db
 class TestTheGate:
     def test_a_doubtful_session_is_held_with_all_its_reasons_and_not_priced(self):
-        session = make_priceable(energy_wh=900_000, seconds=80 * HOUR, readings=[(600, 5_000), (660, 4_000)])
+        session = make_priceable(energy_wh=900_000, seconds=80 * HOUR, readings=[(600, 3_000), (660, 2_000)])
         rating.sweep()
         session.refresh_from_db()
         assert session.hold_reasons == ["register_backwards", "reading_gap", "open_too_long"]

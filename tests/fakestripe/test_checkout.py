@@ -17,6 +17,7 @@ from tests.fakestripe.builders import (
     Reply,
     Stripe,
     checkout,
+    hold,
     inbox,
     refused,
     send,
@@ -212,6 +213,17 @@ def test_pages_carry_safe_headers(server: fakestripe.Server, stripe: Stripe) -> 
 )
 def test_unknown_pages_are_404(server: fakestripe.Server, path: str) -> None:
     assert visit(server, path).status == 404
+
+
+def test_a_receipt_tells_what_was_paid_and_refunded(server: fakestripe.Server, stripe: Stripe) -> None:
+    intent = hold(stripe, 5000)
+    charge = str(intent.latest_charge)
+    receipt = stripe.charges.retrieve(charge).receipt_url
+    assert visit(server, receipt).status == 404
+    stripe.payment_intents.capture(intent.id, {"amount_to_capture": 1234})
+    assert b"\xe2\x82\xac12.34 paid by card.<" in visit(server, receipt).body
+    stripe.refunds.create({"charge": charge, "amount": 34})
+    assert b"\xe2\x82\xac0.34 refunded." in visit(server, receipt).body
 
 
 def test_a_challenge_without_session_returns_with_the_outcome(

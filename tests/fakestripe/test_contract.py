@@ -11,7 +11,7 @@ import uuid
 from typing import Any
 
 import pytest
-from stripe import CardError, InvalidRequestError
+from stripe import CardError, IdempotencyError, InvalidRequestError
 
 from tests.fakestripe.builders import Stripe, checkout, hold, pay, refused, saved_card
 
@@ -78,7 +78,7 @@ def test_off_session_authentication_is_a_decline_with_the_intent(contract: Strip
 def test_a_hold_is_captured_in_part_and_only_once(contract: Stripe) -> None:
     intent = pay(contract, 5000, capture_method="manual")
     assert (intent.status, intent.amount_capturable) == ("requires_capture", 5000)
-    with refused(400, code="amount_too_large"):
+    with pytest.raises(InvalidRequestError, match="capture"):
         contract.payment_intents.capture(intent.id, {"amount_to_capture": 5001})
     done = contract.payment_intents.capture(intent.id, {"amount_to_capture": 1234})
     assert (done.status, done.amount_received, done.amount_capturable) == ("succeeded", 1234, 0)
@@ -105,10 +105,8 @@ def test_idempotency_keys_replay_and_refuse_other_requests(contract: Stripe) -> 
     key = str(uuid.uuid4())
     first = contract.customers.create({"name": "A"}, {"idempotency_key": key})
     assert contract.customers.create({"name": "A"}, {"idempotency_key": key}).id == first.id
-    with refused(400) as error:
+    with pytest.raises(IdempotencyError):
         contract.customers.create({"name": "B"}, {"idempotency_key": key})
-    assert error.error is not None
-    assert error.error.type == "idempotency_error"
 
 
 def test_bad_requests_are_named(contract: Stripe) -> None:
@@ -136,7 +134,7 @@ def test_metadata_is_merged_by_key(contract: Stripe) -> None:
 def test_a_payment_method_pays_once_without_customer(contract: Stripe) -> None:
     method = contract.payment_methods.create({"type": "card", "card": {"token": "tok_visa"}})
     assert pay(contract, payment_method=method.id).status == "succeeded"
-    with refused(400, code="payment_method_unexpected_state"):
+    with pytest.raises(InvalidRequestError, match="may not be used again"):
         pay(contract, payment_method=method.id)
 
 
@@ -151,5 +149,5 @@ def test_a_hosted_page_opens_and_expires(contract: Stripe) -> None:
     assert session.amount_total == 5000
     assert str(session.url).startswith("http")
     assert contract.checkout.sessions.expire(session.id).status == "expired"
-    with refused(400):
+    with pytest.raises(InvalidRequestError, match="can be expired"):
         contract.checkout.sessions.expire(session.id)

@@ -99,12 +99,12 @@ def test_what_cannot_be_expanded_is_refused(stripe: Stripe, path: str) -> None:
 
 def test_lists_expand_their_data(server: fakestripe.Server, stripe: Stripe) -> None:
     session = checkout(stripe)
-    server.control.pay(session.id)
+    server.control.pay(session.id, "pm_card_mastercard")
     shown: Any = stripe.checkout.sessions.list(
         {"expand": ["data.line_items", "data.payment_intent.latest_charge"]}
     ).data[0]
     assert shown.line_items.data[0].amount_total == 5000
-    assert shown.payment_intent.latest_charge.paid is True
+    assert shown.payment_intent.latest_charge.payment_method_details.card.brand == "mastercard"
 
 
 def test_expanding_nothing_gives_nothing(stripe: Stripe) -> None:

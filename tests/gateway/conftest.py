@@ -21,7 +21,7 @@ def gateway_process(django_db_setup: None, tmp_path_factory: pytest.TempPathFact
     """One gateway for the tests that don't kill it."""
     folder: Path = tmp_path_factory.mktemp("gateway")
     with start("gateway", *manage("gateway", "--port", "0"), folder=folder) as process:
-        process.wait_for_output(r"OCPP gateway at (\S+)/<identity>")
+        process.wait_for_output(r"OCPP gateway at (\S+)/<identity>", timeout_s=60)
         yield process
 
 

@@ -4,7 +4,7 @@ import base64
 import itertools
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self
@@ -27,9 +27,14 @@ class ScriptedStation:
     """Connects as `identity`; `call` waits for the answer and meanwhile answers the gateway's own calls."""
 
     def __init__(
-        self, url: str, identity: str, password: str | None = "secret", subprotocol: str | None = "ocpp1.6"
+        self,
+        url: str,
+        identity: str,
+        password: str | None = "secret",
+        subprotocol: str | None = "ocpp1.6",
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        headers = {}
+        headers = dict(headers or {})
         if password is not None:
             token = base64.b64encode(f"{identity}:{password}".encode()).decode()
             headers["Authorization"] = f"Basic {token}"

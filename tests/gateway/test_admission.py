@@ -18,9 +18,9 @@ from tests.processes import wait_until
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def refusal(url: str, identity: str, password: str | None, **more: str | None) -> InvalidStatus:
+def refusal(url: str, identity: str, password: str | None) -> InvalidStatus:
     with pytest.raises(InvalidStatus) as refused:
-        ScriptedStation(url, identity, password, **more)
+        ScriptedStation(url, identity, password)
     return refused.value
 
 

@@ -13,13 +13,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
-from websockets.exceptions import ConnectionClosed
+from websockets.exceptions import ConnectionClosed, InvalidStatus
 
 from charging.models import ChargingSession, Reading
 from gateway.models import OcppMessage
 from gateway.options import Options
 from gateway.presence import mark_offline
-from stations.models import Station, StatusInterval
+from stations.models import EVSE, Connector, Station, StatusInterval
 from tests.builders import make_token
 from tests.gateway.conftest import PASSWORD, Connect
 from tests.gateway.own import own_gateway
@@ -83,8 +83,9 @@ def test_a_flood_is_slowed_and_then_closed(station: Station) -> None:
 
 
 def flood(charger: ScriptedStation) -> None:
-    for number in range(100_000):
-        charger.send(2, str(number), "Heartbeat", {})
+    deadline = time.monotonic() + 20
+    while time.monotonic() < deadline:
+        charger.send(2, "flood", "Heartbeat", {})
 
 
 def collect(charger: ScriptedStation, answered: list[object]) -> None:
@@ -134,6 +135,30 @@ def test_profile_2_is_served_over_tls(
     context.load_cert_chain(certificate)
     with own_gateway(tls=context) as url, ScriptedStation(url, station.identity, PASSWORD) as charger:
         assert charger.boot()["status"] == "Accepted"
+
+
+def test_profile_2_is_served_behind_a_proxy_that_is_trusted(station: Station) -> None:
+    Station.objects.filter(pk=station.pk).update(security_profile=2)
+    forwarded = {"X-Forwarded-Proto": "https"}
+    trusting = replace(Options(), trusted_proxies=("127.0.0.1",))
+    with (
+        own_gateway(trusting) as url,
+        ScriptedStation(url, station.identity, PASSWORD, headers=forwarded) as charger,
+    ):
+        assert charger.boot()["status"] == "Accepted"
+    with own_gateway() as url, pytest.raises(InvalidStatus) as refused:
+        ScriptedStation(url, station.identity, PASSWORD, headers=forwarded)
+    assert refused.value.response.status_code == 403
+
+
+def test_an_evse_that_is_set_up_while_the_station_is_connected_counts(station: Station) -> None:
+    make_token(uid="TAG")
+    options = replace(Options(), ping_idle_s=0.2)
+    with own_gateway(options) as url, ScriptedStation(url, station.identity, PASSWORD) as charger:
+        assert charger.start("TAG", connector=3)["idTagInfo"]["status"] == "Invalid"
+        evse = EVSE.objects.create(organisation_id=station.organisation_id, station=station, number=3)
+        Connector.objects.create(organisation_id=station.organisation_id, evse=evse)
+        wait_until(lambda: charger.start("TAG", connector=3)["idTagInfo"]["status"] == "Accepted")
 
 
 def make_certificate(folder: Path) -> Path:
