@@ -131,7 +131,7 @@ class PaymentAdmin(RecordAdmin):
     inlines = (AttemptInline, RefundInline)
     actions_detail = ("retry",)
 
-    @action(description="Try again")
+    @action(description="Try again")  # type: ignore[untyped-decorator]  # unfold has no types
     def retry(self, request: HttpRequest, object_id: str) -> HttpResponse:
         payment = get_object_or_404(Payment, pk=object_id)
         try:
@@ -158,7 +158,7 @@ class DocumentAdmin(RecordAdmin):
     search_fields = ("number",)
     actions_detail = ("show_pdf",)
 
-    @action(description="PDF")
+    @action(description="PDF")  # type: ignore[untyped-decorator]  # unfold has no types
     def show_pdf(self, request: HttpRequest, object_id: str) -> HttpResponse:
         document = get_object_or_404(Document, pk=object_id)
         return pdf_response(document.number, pdf.content(document))
