@@ -69,15 +69,8 @@ def stop(request: HttpRequest, named: dict[str, str], signed: str) -> HttpRespon
 
 def charge_of(payment: Payment) -> GuestCharge:
     """How far the guest has come; reads, never changes."""
-    connector = (
-        Connector.objects.of(payment.organisation_id)
-        .select_related("evse__station__site")
-        .filter(pk=payment.connector_id)
-        .first()
-    )
-    if connector is None:
-        raise Http404(_("There is nothing here."))
     session = _session(payment)
+    connector = _connector(payment)
     running = None
     if session is not None and session.state == ChargingSession.State.ACTIVE:
         running = running_sessions([session])[0]
@@ -86,6 +79,14 @@ def charge_of(payment: Payment) -> GuestCharge:
     return GuestCharge(
         payment, connector, step, running, shares_of(priced) if priced else None, _receipt_url(payment)
     )
+
+
+def _connector(payment: Payment) -> Connector:
+    if payment.connector_id is None:
+        raise Http404(_("There is nothing here."))
+    places = Connector.objects.of(payment.organisation_id).select_related("evse__station__site")
+    connector: Connector = places.get(pk=payment.connector_id)
+    return connector
 
 
 def _step(payment: Payment, session: ChargingSession | None) -> str:
