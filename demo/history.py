@@ -62,8 +62,12 @@ def _visit(connector: Connector, key: str, start: datetime, chance: random.Rando
     return Visit(connector, key, start, energy_wh * 3600 // power_w, parked_s, energy_wh)
 
 
-def fill(driver: Driver | None, today: date, days: int = DAYS) -> int:
-    """Store the sessions of the last `days` days that are not there yet; returns how many were added."""
+def fill(driver: Driver | None, now: datetime, days: int = DAYS) -> int:
+    """Store the sessions of the last `days` days that are not there yet; returns how many were added.
+
+    Today's are added as long as no station has reported any: theirs must not overlap.
+    """
+    last_day_back = 1 if ChargingSession.objects.filter(source=ChargingSession.Source.OCPP).exists() else 0
     rates = {
         site["name"]: site["sessions_per_day"] for org in content()["organisations"] for site in org["sites"]
     }
@@ -75,8 +79,9 @@ def fill(driver: Driver | None, today: date, days: int = DAYS) -> int:
         per_day = rates[connector.evse.station.site.name]
         visits = [
             visit
-            for back in range(days, 0, -1)
-            for visit in visits_of(connector, today - timedelta(days=back), per_day)
+            for back in range(days, last_day_back - 1, -1)
+            for visit in visits_of(connector, now.date() - timedelta(days=back), per_day)
+            if visit.end < now
         ]
         added += _store(visits, driver)
     return added

@@ -1,6 +1,6 @@
 """The demo world is made once, and its history adds each day once."""
 
-from datetime import date
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -13,7 +13,7 @@ from stations.models import Connector, Station
 from tariffs.assignment import version_in_force
 
 pytestmark = pytest.mark.django_db
-TODAY = date(2026, 3, 30)  # the day after the clocks changed
+NOW = datetime(2026, 3, 30, 14, tzinfo=UTC)  # the day after the clocks changed
 
 
 def rows() -> tuple[int, ...]:
@@ -24,10 +24,10 @@ def rows() -> tuple[int, ...]:
 def test_building_twice_is_building_once() -> None:
     world.build()
     driver = Driver.objects.get(email="driver@evbilling.example")
-    assert history.fill(driver, TODAY, days=4) > 0
+    assert history.fill(driver, NOW, days=4) > 0
     first = rows()
     world.build()
-    assert history.fill(driver, TODAY, days=4) == 0
+    assert history.fill(driver, NOW, days=4) == 0
     assert rows() == first
 
 
@@ -41,7 +41,7 @@ def test_every_station_can_log_in_and_every_connector_has_a_price() -> None:
 
 def test_nobody_charges_twice_at_once_at_a_connector() -> None:
     world.build()
-    history.fill(None, TODAY, days=6)
+    history.fill(None, NOW, days=6)
     for connector in Connector.objects.all():
         visits = list(connector.sessions.order_by("started_at"))
         assert visits

@@ -30,7 +30,7 @@ class Command(BaseCommand):
             return
         world.build()
         driver = Driver.objects.get(user__email=DRIVER)
-        added = history.fill(driver, timezone.now().date(), options["days"])
+        added = history.fill(driver, timezone.now(), options["days"])
         self.stdout.write(f"The demo world stands; {added} past sessions were added.")
 
     def _summary(self) -> None:
