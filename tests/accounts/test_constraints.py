@@ -27,17 +27,17 @@ pytestmark = pytest.mark.django_db
         ("country", "d3", "organisation_country_is_iso"),
     ],
 )
-def test_an_organisation_has_iso_codes(column: str, value: str, constraint: str):
+def test_an_organisation_has_iso_codes(column: str, value: str, constraint: str) -> None:
     with refused_by(constraint):
         set_column(make_organisation(), **{column: value})
 
 
-def test_a_slug_names_one_organisation():
+def test_a_slug_names_one_organisation() -> None:
     with refused_by("slug"):
         copy_row(make_organisation("north"))
 
 
-def test_an_e_mail_address_is_kept_in_lower_case_and_once():
+def test_an_e_mail_address_is_kept_in_lower_case_and_once() -> None:
     user = make_user("Ann@Example.test")
     assert user.email == "ann@example.test"
     with refused_by("user_email_is_lower_case"):
@@ -46,7 +46,7 @@ def test_an_e_mail_address_is_kept_in_lower_case_and_once():
         copy_row(user)
 
 
-def test_a_user_is_a_member_of_an_organisation_once_in_a_known_role():
+def test_a_user_is_a_member_of_an_organisation_once_in_a_known_role() -> None:
     member = make_member(make_organisation())
     with refused_by("membership_once"):
         copy_row(member)
@@ -54,14 +54,14 @@ def test_a_user_is_a_member_of_an_organisation_once_in_a_known_role():
         set_column(member, role="king")
 
 
-def test_a_token_is_known_once_in_the_world_and_only_by_its_hash():
+def test_a_token_is_known_once_in_the_world_and_only_by_its_hash() -> None:
     token = make_token(uid="04a2b3c4")
     assert "04a2b3c4" not in {str(value).lower() for value in vars(token).values()}
     with refused_by("uid_hash"):
         make_token(make_driver(), uid="04A2B3C4")
 
 
-def test_a_driver_is_in_a_group_once():
+def test_a_driver_is_in_a_group_once() -> None:
     organisation, driver = make_organisation(), make_driver()
     group = DriverGroup.objects.create(organisation=organisation, name="Staff")
     member = DriverGroupMember.objects.create(organisation=organisation, group=group, driver=driver)
@@ -71,7 +71,7 @@ def test_a_driver_is_in_a_group_once():
         copy_row(group)
 
 
-def test_an_organisation_blocks_a_driver_once_at_a_time():
+def test_an_organisation_blocks_a_driver_once_at_a_time() -> None:
     block = DriverBlock.objects.create(
         organisation=make_organisation(), driver=make_driver(), reason="unpaid", lifted_at=timezone.now()
     )
@@ -81,7 +81,7 @@ def test_an_organisation_blocks_a_driver_once_at_a_time():
         copy_row(block, lifted_at=None)
 
 
-def test_a_key_is_unique_in_the_world_and_its_own_holder_may_claim_it_again():
+def test_a_key_is_unique_in_the_world_and_its_own_holder_may_claim_it_again() -> None:
     north, south = make_station(), make_station()
     north.register()
     with pytest.raises(IntegrityError), transaction.atomic():
@@ -89,7 +89,7 @@ def test_a_key_is_unique_in_the_world_and_its_own_holder_may_claim_it_again():
     assert RegistryKey.objects.filter(target_id=north.pk).count() == 2
 
 
-def test_the_organisation_of_a_row_never_changes():
+def test_the_organisation_of_a_row_never_changes() -> None:
     other = make_organisation()
     driver = make_driver()
     group = DriverGroup.objects.create(organisation=make_organisation(), name="Staff")

@@ -22,7 +22,7 @@ def partition_of(session_id: object) -> set[str]:
         return {name for (name,) in cursor.fetchall()}
 
 
-def test_a_reading_of_a_month_nobody_prepared_is_kept_and_moves_when_the_month_is_made():
+def test_a_reading_of_a_month_nobody_prepared_is_kept_and_moves_when_the_month_is_made() -> None:
     session = make_session(start=LATER, seconds=None, readings=[(0, 0), (60, 10)])
     assert partition_of(session.pk) == {"charging_reading_default"}
     with connection.cursor() as cursor:
@@ -32,20 +32,20 @@ def test_a_reading_of_a_month_nobody_prepared_is_kept_and_moves_when_the_month_i
     assert session.readings.count() == 2
 
 
-def test_upkeep_makes_each_month_once_over_the_turn_of_the_year():
+def test_upkeep_makes_each_month_once_over_the_turn_of_the_year() -> None:
     made = ensure_months("charging_reading", "at", LATER, 3)
     assert made == ["charging_reading_2031_11", "charging_reading_2031_12", "charging_reading_2032_01"]
     assert ensure_months("charging_reading", "at", LATER, 3) == []
 
 
-def test_a_prepared_month_takes_its_readings_and_no_others():
+def test_a_prepared_month_takes_its_readings_and_no_others() -> None:
     ensure_months("charging_reading", "at", LATER, 1)
     session = make_session(start=datetime(2031, 11, 30, 23, 59, 59, tzinfo=UTC), seconds=None)
     add_readings(session, [(0, 0), (1, 1)])
     assert partition_of(session.pk) == {"charging_reading_2031_11", "charging_reading_default"}
 
 
-def test_the_daily_upkeep_knows_every_partitioned_table_and_repeats_quietly():
+def test_the_daily_upkeep_knows_every_partitioned_table_and_repeats_quietly() -> None:
     ensure_all()
     assert ensure_all() == []
     now = datetime.now(UTC)
@@ -53,7 +53,7 @@ def test_the_daily_upkeep_knows_every_partitioned_table_and_repeats_quietly():
     assert partition_of(session.pk) == {f"charging_reading_{now:%Y_%m}"}
 
 
-def test_a_partition_refuses_a_reading_of_no_session():
+def test_a_partition_refuses_a_reading_of_no_session() -> None:
     session = make_session(readings=[(0, 0)])
     reading = session.readings.get()
     with refused_by("foreign key"), connection.cursor() as cursor:

@@ -35,7 +35,7 @@ def decide(client: Client, session: ChargingSession, what: str, note: str) -> ob
 @pytest.mark.parametrize(("what", "quality"), [("release", "released"), ("waive", "waived")])
 def test_a_held_session_is_decided_on_with_a_reason(
     what: str, quality: str, staff: Client, held: ChargingSession
-):
+) -> None:
     answer = decide(staff, held, what, "looked at the log")
     assert answer["HX-Redirect"] == reverse("admin:charging_chargingsession_change", args=[held.pk])
     held.refresh_from_db()
@@ -44,21 +44,23 @@ def test_a_held_session_is_decided_on_with_a_reason(
     assert (review.note, review.by.email) == ("looked at the log", "root@example.test")
 
 
-def test_without_a_reason_nothing_happens(staff: Client, held: ChargingSession):
+def test_without_a_reason_nothing_happens(staff: Client, held: ChargingSession) -> None:
     answer = decide(staff, held, "release", "")
     assert "This field is required" in answer.content.decode()
     held.refresh_from_db()
     assert held.quality == "held"
 
 
-def test_a_member_of_staff_without_the_permission_decides_nothing(client: Client, held: ChargingSession):
+def test_a_member_of_staff_without_the_permission_decides_nothing(
+    client: Client, held: ChargingSession
+) -> None:
     client.force_login(make_user(is_staff=True))
     assert decide(client, held, "release", "please").status_code == 403
     held.refresh_from_db()
     assert held.quality == "held"
 
 
-def test_the_session_page_shows_evidence_and_readings(staff: Client):
+def test_the_session_page_shows_evidence_and_readings(staff: Client) -> None:
     session = make_session(readings=[(60, 9_000), (120, 8_000)], seconds=3600)
     rating.sweep()
     page = staff.get(reverse("admin:charging_chargingsession_change", args=[session.pk])).content.decode()
@@ -66,7 +68,7 @@ def test_the_session_page_shows_evidence_and_readings(staff: Client):
     assert "<td>9000</td>" in page
 
 
-def test_a_quarantined_fact_is_resolved_once_with_a_reason(staff: Client):
+def test_a_quarantined_fact_is_resolved_once_with_a_reason(staff: Client) -> None:
     fact = QuarantinedFact.objects.create(
         organisation_id=make_session().organisation_id, source="ocpp", source_key="k", reason="x", raw="[]"
     )

@@ -23,12 +23,12 @@ pytestmark = pytest.mark.django_db
         ({"quality": "fine"}, "session_quality_known"),
     ],
 )
-def test_a_session_makes_sense(columns: dict[str, object], constraint: str):
+def test_a_session_makes_sense(columns: dict[str, object], constraint: str) -> None:
     with refused_by(constraint):
         set_column(make_session(), **columns)
 
 
-def test_a_register_may_run_backwards_where_a_person_looks():
+def test_a_register_may_run_backwards_where_a_person_looks() -> None:
     session = make_session(quality="held", hold_reasons=["register_backwards"])
     set_column(session, meter_end_wh=-1)
     with refused_by("session_register_runs_forward_or_is_held"):
@@ -36,7 +36,7 @@ def test_a_register_may_run_backwards_where_a_person_looks():
     set_column(session, quality="waived")
 
 
-def test_a_repeated_report_is_the_same_session():
+def test_a_repeated_report_is_the_same_session() -> None:
     session = make_session()
     with refused_by("session_source_once"):
         copy_row(session, transaction_id="another")
@@ -60,19 +60,19 @@ def make_priced() -> PricedSession:
         ({"tax": -6, "gross": -1}, "priced_session_never_negative"),
     ],
 )
-def test_a_price_adds_up(columns: dict[str, object], constraint: str):
+def test_a_price_adds_up(columns: dict[str, object], constraint: str) -> None:
     with refused_by(constraint):
         copy_row(make_priced(), revision=2, **columns)
 
 
-def test_a_price_is_written_once_a_revision():
+def test_a_price_is_written_once_a_revision() -> None:
     priced = make_priced()
     with refused_by("priced_session_revision_once"):
         copy_row(priced)
     copy_row(priced, revision=2)
 
 
-def test_a_decision_names_who_and_why():
+def test_a_decision_names_who_and_why() -> None:
     session, user = make_session(), make_user()
     for columns in (
         {"action": "released", "by": None, "note": "because"},
@@ -83,7 +83,7 @@ def test_a_decision_names_who_and_why():
             SessionReview.objects.create(organisation_id=session.organisation_id, session=session, **columns)
 
 
-def test_a_repeated_state_and_a_repeated_quarantined_fact_are_one():
+def test_a_repeated_state_and_a_repeated_quarantined_fact_are_one() -> None:
     session = make_session(states=[(0, "CHARGING")])
     fact = QuarantinedFact.objects.create(
         organisation_id=session.organisation_id, source="ocpp", source_key="k", reason="x", raw="[]"
@@ -94,7 +94,7 @@ def test_a_repeated_state_and_a_repeated_quarantined_fact_are_one():
         copy_row(fact)
 
 
-def test_the_organisation_of_charging_rows_never_changes():
+def test_the_organisation_of_charging_rows_never_changes() -> None:
     other = make_organisation()
     session = make_session(states=[(0, "CHARGING")], readings=[(0, 0)])
     batch = ImportBatch.objects.create(
@@ -105,7 +105,7 @@ def test_the_organisation_of_charging_rows_never_changes():
             set_column(row, organisation_id=other.pk)
 
 
-def test_a_session_that_ended_is_found_by_the_sweep_and_one_that_runs_is_not():
+def test_a_session_that_ended_is_found_by_the_sweep_and_one_that_runs_is_not() -> None:
     ended, running = make_session(), make_session(seconds=None)
     waiting = ChargingSession.objects.to_rate()
     assert ended in waiting

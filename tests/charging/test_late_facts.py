@@ -36,19 +36,19 @@ def is_held_for_late_fact(session: ChargingSession) -> bool:
 
 @pytest.mark.django_db
 class TestALateFact:
-    def test_a_reading_within_the_session_holds_it_and_is_kept_as_evidence(self):
+    def test_a_reading_within_the_session_holds_it_and_is_kept_as_evidence(self) -> None:
         session = make_priced()
         add_readings(session, [(900, 4_000)])
         assert is_held_for_late_fact(session)
         evidence = session.reviews.get().evidence["late_fact"]
         assert [fact["register_wh"] for fact in evidence] == [4_000]
 
-    def test_a_register_above_the_stop_holds_the_session_however_late_it_is(self):
+    def test_a_register_above_the_stop_holds_the_session_however_late_it_is(self) -> None:
         session = make_priced(energy_wh=10_000)
         add_readings(session, [(9_000, 10_001)])
         assert is_held_for_late_fact(session)
 
-    def test_a_state_within_the_session_holds_it(self):
+    def test_a_state_within_the_session_holds_it(self) -> None:
         session = make_priced()
         SessionState.objects.create(
             organisation_id=session.organisation_id,
@@ -58,7 +58,7 @@ class TestALateFact:
         )
         assert is_held_for_late_fact(session)
 
-    def test_a_quarantined_fact_holds_its_session(self):
+    def test_a_quarantined_fact_holds_its_session(self) -> None:
         session = make_priced()
         QuarantinedFact.objects.create(
             organisation_id=session.organisation_id,
@@ -70,7 +70,7 @@ class TestALateFact:
         )
         assert is_held_for_late_fact(session)
 
-    def test_a_corrected_stop_holds_the_session_and_keeps_what_it_said_before(self):
+    def test_a_corrected_stop_holds_the_session_and_keeps_what_it_said_before(self) -> None:
         session = make_priced(energy_wh=10_000)
         ChargingSession.objects.filter(pk=session.pk).update(meter_end_wh=12_000)
         assert is_held_for_late_fact(session)
@@ -82,19 +82,19 @@ class TestALateFact:
         [(1800, 5_000), (3600, 10_000), (7200, 10_000), (0, 0)],
         ids=["repeat", "the stop's own", "after the stop, no more energy", "the start's own"],
     )
-    def test_what_changes_no_price_holds_nothing(self, reading: tuple[int, int]):
+    def test_what_changes_no_price_holds_nothing(self, reading: tuple[int, int]) -> None:
         session = make_priced(energy_wh=10_000)
         add_readings(session, [reading])
         session.refresh_from_db()
         assert session.quality == "good"
 
-    def test_a_fact_of_a_session_without_price_holds_nothing(self):
+    def test_a_fact_of_a_session_without_price_holds_nothing(self) -> None:
         session = make_session()
         add_readings(session, [(900, 4_000)])
         session.refresh_from_db()
         assert session.quality == "good"
 
-    def test_a_later_fact_holds_again_what_was_released(self):
+    def test_a_later_fact_holds_again_what_was_released(self) -> None:
         session = make_priced()
         add_readings(session, [(900, 4_000)])
         quality.release(session, by=make_user(), note="billed as it was shown")
@@ -102,7 +102,7 @@ class TestALateFact:
         assert is_held_for_late_fact(session)
         assert sorted(review.action for review in session.reviews.all()) == ["held", "held", "released"]
 
-    def test_one_statement_with_many_facts_leaves_one_review_a_session(self):
+    def test_one_statement_with_many_facts_leaves_one_review_a_session(self) -> None:
         first, second = make_priced(), make_priced()
         Reading.objects.bulk_create(
             Reading(
@@ -118,7 +118,7 @@ class TestALateFact:
 
 
 @pytest.mark.django_db
-def test_a_price_and_its_session_never_go_back():
+def test_a_price_and_its_session_never_go_back() -> None:
     session = make_priced()
     for statement in (
         "UPDATE charging_chargingsession SET state = 'ended'",
@@ -137,7 +137,7 @@ def test_a_price_and_its_session_never_go_back():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_a_reading_on_its_way_while_the_session_is_rated_is_not_lost():
+def test_a_reading_on_its_way_while_the_session_is_rated_is_not_lost() -> None:
     """The reading is written but not committed when the sweep comes: the sweep leaves the session alone."""
     connector = connector_of(make_station())
     make_tariff(organisation=connector.organisation)
@@ -164,7 +164,7 @@ def test_a_reading_on_its_way_while_the_session_is_rated_is_not_lost():
 
 
 @pytest.mark.django_db(transaction=True)
-def test_sweeps_side_by_side_price_each_session_once():
+def test_sweeps_side_by_side_price_each_session_once() -> None:
     connector = connector_of(make_station())
     make_tariff(organisation=connector.organisation)
     sessions = [make_session(connector, start=MONDAY + timedelta(hours=2 * n)) for n in range(12)]

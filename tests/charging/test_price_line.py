@@ -16,7 +16,7 @@ amounts = st.fractions(min_value=0, max_value=10_000, max_denominator=360_000)
 
 
 @given(st.lists(amounts, min_size=4, max_size=4), st.integers(-3, 3))
-def test_shares_sum_to_the_total_and_stay_close(exact: list[Fraction], moved: int):
+def test_shares_sum_to_the_total_and_stay_close(exact: list[Fraction], moved: int) -> None:
     total = max(0, round(sum(exact)) + moved)
     shares = allocate(total, exact)
     assert sum(shares) == total
@@ -38,7 +38,7 @@ def test_shares_sum_to_the_total_and_stay_close(exact: list[Fraction], moved: in
         (1, ["0", "0", "0"], [1, 0, 0]),
     ],
 )
-def test_worked_examples(total: int, exact: list[str], shares: list[int]):
+def test_worked_examples(total: int, exact: list[str], shares: list[int]) -> None:
     assert allocate(total, [Fraction(part) for part in exact]) == shares
 
 
@@ -49,13 +49,13 @@ def priced(document: dict[str, object], energy_wh: int = 10_000) -> pricing.Pric
     return pricing.price(pricing.Tariff.from_json(document), session, "UTC")
 
 
-def test_a_price_cap_shows_as_a_negative_fee():
+def test_a_price_cap_shows_as_a_negative_fee() -> None:
     line = price_line(priced(make_tariff_document("1.00", flat="2", tax=None, max_price={"excl_vat": "9"})))
     assert (line.energy, line.fees) == (Decimal("10.00"), Decimal("-1.00"))
 
 
 @pytest.mark.parametrize(("currency", "energy"), [("JPY", "5"), ("EUR", "5.01"), ("KWD", "5.005")])
-def test_shares_are_in_the_currencys_minor_unit(currency: str, energy: str):
+def test_shares_are_in_the_currencys_minor_unit(currency: str, energy: str) -> None:
     line = price_line(priced(make_tariff_document("0.5005", currency=currency, tax=None)))
     assert line.energy == Decimal(energy)
     assert line.energy.as_tuple().exponent == Decimal(energy).as_tuple().exponent

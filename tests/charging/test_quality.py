@@ -54,11 +54,11 @@ def facts(energy_wh: int = 10_000, duration_s: int = HOUR, **fields: object) -> 
         (["stop_before_start"], facts(0, -60)),
     ],
 )
-def test_each_doubt_has_its_name_and_an_honest_session_none(reasons: list[str], doubtful: Facts):
+def test_each_doubt_has_its_name_and_an_honest_session_none(reasons: list[str], doubtful: Facts) -> None:
     assert [finding.reason for finding in findings(doubtful)] == reasons
 
 
-def test_evidence_says_what_was_seen():
+def test_evidence_says_what_was_seen() -> None:
     (finding,) = findings(facts(registers=((600, 4_000), (1200, 3_000))))
     assert finding.evidence == {"from_s": 600, "from_wh": 4_000, "to_s": 1200, "to_wh": 3_000}
 
@@ -71,7 +71,7 @@ def make_priceable(**fields: object) -> ChargingSession:
 
 @pytest.mark.django_db
 class TestTheGate:
-    def test_a_doubtful_session_is_held_with_all_its_reasons_and_not_priced(self):
+    def test_a_doubtful_session_is_held_with_all_its_reasons_and_not_priced(self) -> None:
         session = make_priceable(energy_wh=900_000, seconds=80 * HOUR, readings=[(600, 3_000), (660, 2_000)])
         rating.sweep()
         session.refresh_from_db()
@@ -81,7 +81,7 @@ class TestTheGate:
         assert not PricedSession.objects.exists()
         assert rating.sweep() == 0
 
-    def test_two_sessions_at_once_on_one_connector_are_both_held(self):
+    def test_two_sessions_at_once_on_one_connector_are_both_held(self) -> None:
         first = make_priceable()
         second = make_session(first.connector, start=first.started_at + timedelta(minutes=30))
         rating.sweep()
@@ -90,7 +90,7 @@ class TestTheGate:
             assert session.hold_reasons == ["overlap"]
             assert session.reviews.get().evidence["overlap"]["sessions"] == [str(other.pk)]
 
-    def test_neighbours_within_a_minute_are_no_overlap(self):
+    def test_neighbours_within_a_minute_are_no_overlap(self) -> None:
         first = make_priceable()
         second = make_session(first.connector, start=first.ended_at - timedelta(seconds=50))
         rating.sweep()
@@ -98,20 +98,20 @@ class TestTheGate:
             session.refresh_from_db()
             assert session.state == "priced"
 
-    def test_a_session_that_lost_its_stop_does_not_hold_the_next_one(self):
+    def test_a_session_that_lost_its_stop_does_not_hold_the_next_one(self) -> None:
         lost = make_priceable(seconds=None)
         following = make_session(lost.connector, start=lost.started_at + timedelta(hours=1))
         rating.sweep()
         following.refresh_from_db()
         assert following.state == "priced"
 
-    def test_a_stop_in_the_future_is_clock_drift(self):
+    def test_a_stop_in_the_future_is_clock_drift(self) -> None:
         session = make_priceable(start=timezone.now())
         rating.sweep()
         session.refresh_from_db()
         assert session.hold_reasons == ["clock_drift"]
 
-    def test_a_quarantined_fact_holds_its_session_until_it_is_resolved(self):
+    def test_a_quarantined_fact_holds_its_session_until_it_is_resolved(self) -> None:
         session = make_priceable()
         fact = QuarantinedFact.objects.create(
             organisation_id=session.organisation_id,
@@ -136,7 +136,7 @@ class TestAPersonDecides:
         assert session.quality == "held"
         return session
 
-    def test_a_released_session_is_priced_as_it_stands(self):
+    def test_a_released_session_is_priced_as_it_stands(self) -> None:
         session, user = self.held(), make_user()
         quality.release(session, by=user, note="vehicle was full")
         rating.sweep()
@@ -146,7 +146,7 @@ class TestAPersonDecides:
         assert (review.action, review.by, review.note) == ("released", user, "vehicle was full")
         assert review.reasons == ["zero_energy"]
 
-    def test_a_waived_session_is_never_priced(self):
+    def test_a_waived_session_is_never_priced(self) -> None:
         session = self.held()
         quality.waive(session, by=make_user(), note="station was broken")
         assert rating.sweep() == 0
@@ -154,11 +154,11 @@ class TestAPersonDecides:
         assert (session.state, session.quality) == ("ended", "waived")
 
     @pytest.mark.parametrize("decide", [quality.release, quality.waive])
-    def test_a_decision_needs_a_reason(self, decide):
+    def test_a_decision_needs_a_reason(self, decide) -> None:
         with pytest.raises(ValidationError, match="Say why"):
             decide(self.held(), by=make_user(), note="  ")
 
-    def test_a_repeated_decision_changes_nothing(self):
+    def test_a_repeated_decision_changes_nothing(self) -> None:
         session = self.held()
         quality.waive(session, by=make_user(), note="broken")
         quality.release(session, by=make_user(), note="second thoughts")
@@ -166,7 +166,7 @@ class TestAPersonDecides:
         assert session.quality == "waived"
         assert session.reviews.count() == 2
 
-    def test_a_register_that_ran_backwards_can_only_be_waived(self):
+    def test_a_register_that_ran_backwards_can_only_be_waived(self) -> None:
         session = make_priceable(
             seconds=HOUR, energy_wh=-5, quality="held", hold_reasons=["register_backwards"]
         )
@@ -174,7 +174,7 @@ class TestAPersonDecides:
             quality.release(session, by=make_user(), note="go")
         quality.waive(session, by=make_user(), note="meter was swapped")
 
-    def test_a_released_session_still_without_tariff_is_held_again(self):
+    def test_a_released_session_still_without_tariff_is_held_again(self) -> None:
         session = make_session()
         rating.sweep()
         quality.release(session, by=make_user(), note="try again")
@@ -200,7 +200,7 @@ class TestStaleSessions:
             since=since,
         )
 
-    def test_a_session_whose_station_went_on_ends_at_its_last_sign_of_life(self):
+    def test_a_session_whose_station_went_on_ends_at_its_last_sign_of_life(self) -> None:
         session = self.running()
         self.free_since(session, self.begun + timedelta(hours=3))
         assert quality.close_stale(self.now) == 1
@@ -212,31 +212,31 @@ class TestStaleSessions:
         assert session.reviews.count() == 1
         assert quality.close_stale(self.now) == 0
 
-    def test_a_newer_session_at_the_connector_tells_that_it_is_over(self):
+    def test_a_newer_session_at_the_connector_tells_that_it_is_over(self) -> None:
         session = self.running()
         make_session(session.connector, start=self.begun + timedelta(hours=5))
         assert quality.close_stale(self.now) == 1
 
-    def test_a_reboot_tells_that_it_is_over(self):
+    def test_a_reboot_tells_that_it_is_over(self) -> None:
         session = self.running()
         session.station.boot_at = self.begun + timedelta(hours=2)
         session.station.save()
         assert quality.close_stale(self.now) == 1
 
-    def test_a_silent_station_may_still_be_charging(self):
+    def test_a_silent_station_may_still_be_charging(self) -> None:
         self.running()
         assert quality.close_stale(self.now) == 0
 
-    def test_after_a_week_of_silence_nobody_is(self):
+    def test_after_a_week_of_silence_nobody_is(self) -> None:
         self.running()
         assert quality.close_stale(self.begun + timedelta(days=8)) == 1
 
-    def test_recent_silence_is_left_alone(self):
+    def test_recent_silence_is_left_alone(self) -> None:
         session = self.running(last_reading_at=self.now - timedelta(hours=5))
         self.free_since(session, self.now - timedelta(hours=1))
         assert quality.close_stale(self.now) == 0
 
-    def test_a_session_without_any_reading_ends_where_it_began(self):
+    def test_a_session_without_any_reading_ends_where_it_began(self) -> None:
         session = self.running(last_reading_at=None, last_register_wh=None)
         assert quality.close_stale(self.begun + timedelta(days=8)) == 1
         session.refresh_from_db()

@@ -36,7 +36,7 @@ def price_of(session: ChargingSession) -> PricedSession:
     return PricedSession.objects.of(session.organisation_id).get(session=session)
 
 
-def test_an_ended_session_is_priced_by_its_start_and_stop_registers():
+def test_an_ended_session_is_priced_by_its_start_and_stop_registers() -> None:
     session = make_priceable(meter_start_wh=1_000_000, energy_wh=10_000)
     rating.sweep()
     price = price_of(session)
@@ -48,7 +48,7 @@ def test_an_ended_session_is_priced_by_its_start_and_stop_registers():
     assert session.tariff_version_id == price.tariff_version_id
 
 
-def test_energy_is_priced_when_it_flowed():
+def test_energy_is_priced_when_it_flowed() -> None:
     """Three quarters of the energy flowed in the dear hour before 11:00, as the readings tell."""
     elements = [
         {"price_components": [{"type": "ENERGY", "price": "1"}], "restrictions": {"end_time": "11:00"}},
@@ -65,7 +65,7 @@ def test_energy_is_priced_when_it_flowed():
     assert price_of(session).net.amount == Decimal("6.20")
 
 
-def test_time_costs_while_charging_and_parking_while_parked():
+def test_time_costs_while_charging_and_parking_while_parked() -> None:
     session = make_priceable(
         make_tariff_document("0.50", time="2", parking="6", flat="1", tax=None),
         seconds=7200,
@@ -78,14 +78,14 @@ def test_time_costs_while_charging_and_parking_while_parked():
     assert price.net.amount == 14
 
 
-def test_a_session_without_states_was_charging_throughout():
+def test_a_session_without_states_was_charging_throughout() -> None:
     session = make_priceable(make_tariff_document(None, time="2", parking="6", tax=None))
     rating.sweep()
     assert price_of(session).time.amount == 2
     assert price_of(session).parking.amount == 0
 
 
-def test_repeated_readings_change_nothing():
+def test_repeated_readings_change_nothing() -> None:
     document = make_tariff_document("0.30", time="1.20")
     readings = [(600, 2_000), (1200, 3_500), (2400, 9_000)]
     once = make_priceable(document, readings=readings)
@@ -94,7 +94,7 @@ def test_repeated_readings_change_nothing():
     assert price_of(once).result == price_of(twice).result
 
 
-def test_the_sweep_prices_each_session_once():
+def test_the_sweep_prices_each_session_once() -> None:
     session = make_priceable()
     assert rating.sweep() == 1
     assert rating.sweep() == 0
@@ -102,13 +102,13 @@ def test_the_sweep_prices_each_session_once():
     assert PricedSession.objects.count() == 1
 
 
-def test_a_session_that_runs_is_not_priced():
+def test_a_session_that_runs_is_not_priced() -> None:
     session = make_priceable(seconds=None)
     assert rating.sweep() == 0
     assert rating.rate(session) is None
 
 
-def test_without_a_tariff_there_is_no_price_of_zero():
+def test_without_a_tariff_there_is_no_price_of_zero() -> None:
     session = make_session()
     rating.sweep()
     session.refresh_from_db()
@@ -118,7 +118,7 @@ def test_without_a_tariff_there_is_no_price_of_zero():
     assert "no tariff is assigned" in review.evidence["no_tariff"]["message"]
 
 
-def test_what_the_engine_refuses_is_held_with_the_field_it_named():
+def test_what_the_engine_refuses_is_held_with_the_field_it_named() -> None:
     session = make_priceable(
         {"id": "t", "currency": "EUR", "elements": []},
     )
@@ -128,7 +128,7 @@ def test_what_the_engine_refuses_is_held_with_the_field_it_named():
     assert session.reviews.get().evidence["not_priceable"]["field"] == "tariff.elements"
 
 
-def test_a_poison_session_stops_nobody(monkeypatch):
+def test_a_poison_session_stops_nobody(monkeypatch) -> None:
     poison, good = make_priceable(), make_priceable()
     priced_row = rating.priced_row
 
@@ -145,7 +145,7 @@ def test_a_poison_session_stops_nobody(monkeypatch):
     assert price_of(good).net.amount == 5
 
 
-def test_the_price_is_that_of_the_start_however_late_it_is_pinned():
+def test_the_price_is_that_of_the_start_however_late_it_is_pinned() -> None:
     session = make_priceable()
     old = TariffVersion.objects.get()
     TariffVersion.objects.create(
@@ -161,7 +161,7 @@ def test_the_price_is_that_of_the_start_however_late_it_is_pinned():
     assert rating.pin_sweep() == 0
 
 
-def test_a_running_session_is_pinned_and_one_without_tariff_is_held_at_once():
+def test_a_running_session_is_pinned_and_one_without_tariff_is_held_at_once() -> None:
     running = make_priceable(seconds=None)
     nowhere = make_session(seconds=None)
     rating.pin_sweep()
@@ -172,7 +172,7 @@ def test_a_running_session_is_pinned_and_one_without_tariff_is_held_at_once():
     assert rating.pin_sweep() == 0
 
 
-def test_a_driver_group_has_its_own_price():
+def test_a_driver_group_has_its_own_price() -> None:
     connector = connector_of(make_station())
     staff = DriverGroup.objects.create(organisation=connector.organisation, name="Staff")
     driver = make_driver()
@@ -184,7 +184,7 @@ def test_a_driver_group_has_its_own_price():
     assert price_of(session).net.amount == 2
 
 
-def test_the_live_cost_ends_as_the_bill():
+def test_the_live_cost_ends_as_the_bill() -> None:
     document = make_tariff_document("0.30", time="1.20", flat="0.50")
     readings = [(600, 2_000), (1200, 3_500), (2400, 9_000)]
     session = make_priceable(document, seconds=None, readings=readings)
@@ -198,19 +198,19 @@ def test_the_live_cost_ends_as_the_bill():
     assert price_of(session).gross.amount == costs[2].total.gross
 
 
-def test_asking_for_the_live_cost_writes_nothing():
+def test_asking_for_the_live_cost_writes_nothing() -> None:
     session = make_priceable(seconds=None)
     rating.running_price(session, timezone.now())
     session.refresh_from_db()
     assert session.tariff_version is None
 
 
-def test_a_running_session_without_tariff_has_no_live_cost():
+def test_a_running_session_without_tariff_has_no_live_cost() -> None:
     with pytest.raises(LookupError, match="no tariff is assigned"):
         rating.running_price(make_session(seconds=None), timezone.now())
 
 
-def test_billing_is_nudged_after_the_commit(django_capture_on_commit_callbacks):
+def test_billing_is_nudged_after_the_commit(django_capture_on_commit_callbacks) -> None:
     session, heard = make_priceable(), []
 
     def listen(**sent: object) -> None:
@@ -228,7 +228,7 @@ def test_billing_is_nudged_after_the_commit(django_capture_on_commit_callbacks):
     assert heard == [(session.organisation_id, session.pk)]
 
 
-def test_the_site_zone_decides_not_the_server():
+def test_the_site_zone_decides_not_the_server() -> None:
     elements = [
         {"price_components": [{"type": "ENERGY", "price": "1"}], "restrictions": {"start_time": "18:00"}},
         {"price_components": [{"type": "ENERGY", "price": "0.10"}]},

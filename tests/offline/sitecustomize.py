@@ -9,7 +9,7 @@ from tests import network
 
 
 class _Tell(list):  # type: ignore[type-arg]
-    def append(self, attempt):  # type: ignore[no-untyped-def]
+    def append(self, attempt) -> None:  # type: ignore[no-untyped-def]
         with open(os.environ[network.ATTEMPTS_FILE], "a") as file:
             file.write(f"{attempt} by {' '.join(sys.argv)}\n")
 

@@ -27,7 +27,7 @@ def add(client: Client, identity: str) -> object:
     return client.post(reverse("admin:stations_station_add"), form)
 
 
-def test_a_station_is_added_with_its_evses_and_claims_its_identity(staff: Client):
+def test_a_station_is_added_with_its_evses_and_claims_its_identity(staff: Client) -> None:
     answer = add(staff, "CP-NEW")
     assert answer.status_code == 302, answer.context["errors"]
     station = Station.objects.get(identity="CP-NEW")
@@ -35,13 +35,13 @@ def test_a_station_is_added_with_its_evses_and_claims_its_identity(staff: Client
     assert RegistryKey.objects.get(kind="ocpp", key="CP-NEW").target_id == station.pk
 
 
-def test_an_identity_that_another_organisation_holds_is_told(staff: Client):
+def test_an_identity_that_another_organisation_holds_is_told(staff: Client) -> None:
     make_station(identity="CP-TAKEN")
     errors = add(staff, "CP-TAKEN").context["adminform"].form.errors
     assert errors["identity"] == ["Another station holds this identity; give this one its own."]
 
 
-def test_a_password_is_set_in_a_dialog_and_kept_as_a_hash(staff: Client):
+def test_a_password_is_set_in_a_dialog_and_kept_as_a_hash(staff: Client) -> None:
     station = make_station()
     path = reverse("admin:stations_station_set_password", args=[station.pk])
     short = staff.post(path, {"password": "short", "_form_submitted": "on"})

@@ -21,18 +21,18 @@ pytestmark = pytest.mark.django_db
         ({"country": "Germany"[:2].lower()}, "site_country_is_iso"),
     ],
 )
-def test_a_site_is_on_earth(columns: dict[str, object], constraint: str):
+def test_a_site_is_on_earth(columns: dict[str, object], constraint: str) -> None:
     with refused_by(constraint):
         set_column(make_site(), **columns)
 
 
-def test_a_site_has_a_zone_that_exists():
+def test_a_site_has_a_zone_that_exists() -> None:
     site = make_site(time_zone="Europe/Atlantis")
     with pytest.raises(ValidationError, match="IANA time zone"):
         site.full_clean()
 
 
-def test_names_and_numbers_are_unique_within_the_organisation():
+def test_names_and_numbers_are_unique_within_the_organisation() -> None:
     station = make_station()
     connector = connector_of(station)
     for row, constraint in (
@@ -57,14 +57,14 @@ def test_names_and_numbers_are_unique_within_the_organisation():
         ("station", {"security_profile": 4}, "station_security_profile_known"),
     ],
 )
-def test_numbers_make_sense(what: str, columns: dict[str, object], constraint: str):
+def test_numbers_make_sense(what: str, columns: dict[str, object], constraint: str) -> None:
     connector = connector_of(make_station())
     row = {"evse": connector.evse, "connector": connector, "station": connector.evse.station}[what]
     with refused_by(constraint):
         set_column(row, **columns)
 
 
-def test_a_connector_has_one_status_now_and_none_that_ends_before_it_began():
+def test_a_connector_has_one_status_now_and_none_that_ends_before_it_began() -> None:
     connector = connector_of(make_station())
     now = timezone.now()
     interval = StatusInterval.objects.create(

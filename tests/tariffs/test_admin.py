@@ -28,7 +28,7 @@ def publish(client: Client, tariff: Tariff, document: object, valid_from: str = 
     return client.post(reverse(ADD), form)
 
 
-def test_adding_a_version_publishes_it(staff: Client):
+def test_adding_a_version_publishes_it(staff: Client) -> None:
     tariff = make_tariff(organisation=make_organisation()).tariff
     assert publish(staff, tariff, make_tariff_document("0.61")).status_code == 302
     version = TariffVersion.objects.get(number=2)
@@ -43,7 +43,7 @@ def test_adding_a_version_publishes_it(staff: Client):
         (make_tariff_document(), "2020-01-01 00:00", "valid_from", "is past"),
     ],
 )
-def test_a_refused_version_says_why_at_its_field(document, valid_from, field, message, staff: Client):
+def test_a_refused_version_says_why_at_its_field(document, valid_from, field, message, staff: Client) -> None:
     tariff = make_tariff(organisation=make_organisation()).tariff
     answer = publish(staff, tariff, document, valid_from)
     assert message in str(answer.context["adminform"].form.errors[field])
@@ -55,7 +55,7 @@ def assign(client: Client, **changed: object) -> object:
     return client.post(reverse("admin:tariffs_tariffassignment_add"), {**form, **changed})
 
 
-def test_a_tariff_is_assigned_only_within_its_organisation(staff: Client):
+def test_a_tariff_is_assigned_only_within_its_organisation(staff: Client) -> None:
     tariff, elsewhere = make_tariff(organisation=make_organisation()).tariff, make_site()
     answer = assign(staff, organisation=tariff.organisation_id, tariff=tariff.pk, site=elsewhere.pk)
     errors = answer.context["adminform"].form.errors
@@ -66,7 +66,7 @@ def test_a_tariff_is_assigned_only_within_its_organisation(staff: Client):
     assert TariffAssignment.objects.filter(site=site).count() == 1
 
 
-def test_an_assignment_cannot_end_in_the_past(staff: Client):
+def test_an_assignment_cannot_end_in_the_past(staff: Client) -> None:
     make_tariff(organisation=make_organisation())
     assignment = TariffAssignment.objects.get()
     path = reverse("admin:tariffs_tariffassignment_change", args=[assignment.pk])

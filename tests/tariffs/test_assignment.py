@@ -12,7 +12,7 @@ from tests.builders import LONG_AGO, MONDAY, connector_of, make_driver, make_sta
 pytestmark = pytest.mark.django_db
 
 
-def test_the_nearest_place_wins():
+def test_the_nearest_place_wins() -> None:
     connector = connector_of(make_station())
     organisation, station = connector.organisation, connector.evse.station
     for place in ({}, {"site": station.site}, {"station": station}, {"connector": connector}):
@@ -20,7 +20,7 @@ def test_the_nearest_place_wins():
         assert version_in_force(connector, MONDAY) == version
 
 
-def test_another_places_tariff_does_not_apply():
+def test_another_places_tariff_does_not_apply() -> None:
     connector, elsewhere = connector_of(make_station()), connector_of(make_station())
     make_tariff(organisation=connector.organisation, station=make_station(connector.evse.station.site))
     make_tariff(organisation=elsewhere.organisation)
@@ -28,7 +28,7 @@ def test_another_places_tariff_does_not_apply():
         version_in_force(connector, MONDAY)
 
 
-def test_a_group_has_its_own_price_even_where_the_publics_is_nearer():
+def test_a_group_has_its_own_price_even_where_the_publics_is_nearer() -> None:
     connector, driver = connector_of(make_station()), make_driver()
     organisation = connector.organisation
     group = DriverGroup.objects.create(organisation=organisation, name="Staff")
@@ -40,7 +40,7 @@ def test_a_group_has_its_own_price_even_where_the_publics_is_nearer():
     assert version_in_force(connector, MONDAY) == public
 
 
-def test_of_two_for_the_same_place_the_later_start_wins_from_then_on():
+def test_of_two_for_the_same_place_the_later_start_wins_from_then_on() -> None:
     connector = connector_of(make_station())
     old = make_tariff(organisation=connector.organisation)
     new = make_tariff(organisation=connector.organisation, valid_from=MONDAY)
@@ -48,7 +48,7 @@ def test_of_two_for_the_same_place_the_later_start_wins_from_then_on():
     assert version_in_force(connector, MONDAY) == new
 
 
-def test_an_ended_assignment_applies_to_its_end_and_not_at_it():
+def test_an_ended_assignment_applies_to_its_end_and_not_at_it() -> None:
     connector = connector_of(make_station())
     version = make_tariff(organisation=connector.organisation)
     version.tariff.assignments.update(valid_until=MONDAY)
@@ -57,7 +57,7 @@ def test_an_ended_assignment_applies_to_its_end_and_not_at_it():
         version_in_force(connector, MONDAY)
 
 
-def test_a_version_holds_until_the_next_one_starts():
+def test_a_version_holds_until_the_next_one_starts() -> None:
     connector = connector_of(make_station())
     first = make_tariff(organisation=connector.organisation)
     second = TariffVersion.objects.create(
@@ -71,7 +71,7 @@ def test_a_version_holds_until_the_next_one_starts():
     assert version_in_force(connector, MONDAY) == second
 
 
-def test_before_the_first_version_there_is_no_price():
+def test_before_the_first_version_there_is_no_price() -> None:
     connector = connector_of(make_station())
     version = make_tariff(organisation=connector.organisation, valid_from=MONDAY)
     version.tariff.assignments.get()

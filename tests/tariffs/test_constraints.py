@@ -11,7 +11,7 @@ from tests.raw import copy_row, refused_by, set_column
 pytestmark = pytest.mark.django_db
 
 
-def test_a_version_can_be_neither_changed_nor_deleted():
+def test_a_version_can_be_neither_changed_nor_deleted() -> None:
     version = make_tariff(organisation=make_organisation())
     for columns in ({"document": "{}"}, {"number": 7}, {"valid_from": LONG_AGO - timedelta(days=1)}):
         with refused_by("Cannot update or delete"):
@@ -20,7 +20,7 @@ def test_a_version_can_be_neither_changed_nor_deleted():
         version.delete()
 
 
-def test_versions_are_numbered_once_from_one():
+def test_versions_are_numbered_once_from_one() -> None:
     version = make_tariff(organisation=make_organisation())
     with refused_by("tariff_version_number_once"):
         copy_row(version)
@@ -28,7 +28,7 @@ def test_versions_are_numbered_once_from_one():
         copy_row(version, number=0)
 
 
-def test_a_tariff_has_a_name_of_its_own_and_an_iso_currency():
+def test_a_tariff_has_a_name_of_its_own_and_an_iso_currency() -> None:
     tariff = make_tariff(organisation=make_organisation()).tariff
     with refused_by("tariff_name_once"):
         copy_row(tariff)
@@ -36,7 +36,7 @@ def test_a_tariff_has_a_name_of_its_own_and_an_iso_currency():
         set_column(tariff, currency="euro"[:3])
 
 
-def test_an_assignment_names_one_place_at_most():
+def test_an_assignment_names_one_place_at_most() -> None:
     connector = connector_of(make_station())
     make_tariff(organisation=connector.organisation, connector=connector)
     assignment = TariffAssignment.objects.get()
@@ -46,7 +46,7 @@ def test_an_assignment_names_one_place_at_most():
         copy_row(assignment)
 
 
-def test_an_assignment_ends_but_never_moves():
+def test_an_assignment_ends_but_never_moves() -> None:
     make_tariff(organisation=make_organisation())
     assignment = TariffAssignment.objects.get()
     set_column(assignment, valid_until=LONG_AGO + timedelta(days=1))

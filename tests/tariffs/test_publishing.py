@@ -21,19 +21,19 @@ def make_empty_tariff(**fields: object) -> Tariff:
 
 @pytest.mark.django_db
 class TestPublish:
-    def test_versions_follow_each_other_from_now_on(self):
+    def test_versions_follow_each_other_from_now_on(self) -> None:
         tariff, before = make_empty_tariff(), timezone.now()
         first = publish(tariff, make_tariff_document("0.50"))
         second = publish(tariff, make_tariff_document("0.60"))
         assert (first.number, second.number) == (1, 2)
         assert before <= first.valid_from <= second.valid_from <= timezone.now()
 
-    def test_what_is_in_force_already_is_not_published_again(self):
+    def test_what_is_in_force_already_is_not_published_again(self) -> None:
         tariff = make_empty_tariff()
         first = publish(tariff, make_tariff_document())
         assert publish(tariff, make_tariff_document()) == first
 
-    def test_a_version_can_be_announced_and_what_holds_until_then_is_left_alone(self):
+    def test_a_version_can_be_announced_and_what_holds_until_then_is_left_alone(self) -> None:
         tariff = make_empty_tariff()
         now = publish(tariff, make_tariff_document("0.50"))
         later = publish(tariff, make_tariff_document("0.60"), timezone.now() + timedelta(days=7))
@@ -51,34 +51,34 @@ class TestPublish:
             ({"currency": "EUR", "elements": []}, None, "tariff.elements"),
         ],
     )
-    def test_what_cannot_be_a_price_is_refused_by_its_field(self, document, valid_from, field: str):
+    def test_what_cannot_be_a_price_is_refused_by_its_field(self, document, valid_from, field: str) -> None:
         with pytest.raises(PricingError) as refused:
             publish(make_empty_tariff(), document, valid_from)
         assert refused.value.field == field
         assert not TariffVersion.objects.exists()
 
-    def test_an_archived_tariff_gets_no_new_version(self):
+    def test_an_archived_tariff_gets_no_new_version(self) -> None:
         with pytest.raises(PricingError, match="archived"):
             publish(make_empty_tariff(archived_at=timezone.now()), make_tariff_document())
 
 
 @pytest.mark.django_db
 class TestHistory:
-    def test_past_sessions_have_a_tariff_that_holds_for_all_time(self):
+    def test_past_sessions_have_a_tariff_that_holds_for_all_time(self) -> None:
         organisation = make_organisation()
         version = record_history(organisation, "Import: a", make_tariff_document())
         assert version.valid_from == BEFORE_ALL
         assert record_history(organisation, "Import: a", make_tariff_document()) == version
         assert record_history(organisation, "Import: a", make_tariff_document("0.60")).number == 2
 
-    def test_a_tariff_that_people_pay_is_never_back_dated(self):
+    def test_a_tariff_that_people_pay_is_never_back_dated(self) -> None:
         version = make_tariff(organisation=make_organisation())
         with pytest.raises(PricingError, match="is assigned"):
             record_history(version.organisation, version.tariff.name, make_tariff_document("9"))
 
 
 @pytest.mark.django_db(transaction=True)
-def test_publishing_side_by_side_numbers_each_version_once():
+def test_publishing_side_by_side_numbers_each_version_once() -> None:
     tariff = make_empty_tariff()
     together = threading.Barrier(4)
 

@@ -30,21 +30,21 @@ def utc(text: str) -> datetime:
         ("31/03/2019", "01:30", "2019-03-31 01:30"),  # skipped: by the offset before
     ],
 )
-def test_local_times_become_utc(day: str, time: str, instant: str):
+def test_local_times_become_utc(day: str, time: str, instant: str) -> None:
     assert clock().moment(day, time) == utc(instant)
 
 
-def test_an_end_before_its_start_in_the_doubled_hour_is_the_second_pass():
+def test_an_end_before_its_start_in_the_doubled_hour_is_the_second_pass() -> None:
     start = clock().moment("29/10/2017", "01:55")
     assert clock().moment("29/10/2017", "01:20", start) == utc("2017-10-29 01:20")
 
 
-def test_an_end_truly_before_its_start_stays_so():
+def test_an_end_truly_before_its_start_stays_so() -> None:
     start = clock().moment("29/10/2017", "12:00")
     assert clock().moment("29/10/2017", "11:00", start) == utc("2017-10-29 11:00")
 
 
-def test_a_stamp_with_an_offset_of_its_own_counts_as_it_says():
+def test_a_stamp_with_an_offset_of_its_own_counts_as_it_says() -> None:
     assert clock(DateFormat("iso")).stamp("2019-08-31T12:00:00+02:00") == utc("2019-08-31 10:00")
     assert clock(DateFormat("iso")).stamp("2019-08-31T12:00:00") == utc("2019-08-31 11:00")
 
@@ -53,12 +53,12 @@ def test_a_stamp_with_an_offset_of_its_own_counts_as_it_says():
     ("text", "day"),
     [("2019-01-09T00:00:00", date(2019, 9, 1)), ("2019-08-31T00:00:00", date(2019, 8, 31))],
 )
-def test_day_and_month_are_swapped_back_where_the_mapping_says_so(text: str, day: date):
+def test_day_and_month_are_swapped_back_where_the_mapping_says_so(text: str, day: date) -> None:
     assert clock(DateFormat("%Y-%m-%dT%H:%M:%S", swapped_up_to=12)).day(text) == day
 
 
 @pytest.mark.parametrize("text", ["", "31.08.2019", "32/08/2019", "29/02/2019"])
-def test_what_is_no_date_is_told(text: str):
+def test_what_is_no_date_is_told(text: str) -> None:
     with pytest.raises(ValueError, match="date formats"):
         clock().day(text)
 
@@ -72,7 +72,7 @@ def test_what_is_no_date_is_told(text: str):
         ("perth-kinross", "sessions.csv", None),
     ],
 )
-def test_a_files_name_promises_its_dates(mapping: str, name: str, span: object):
+def test_a_files_name_promises_its_dates(mapping: str, name: str, span: object) -> None:
     assert promised_range(name, load_mapping(mapping).file_range) == span
 
 
@@ -97,7 +97,7 @@ def test_a_files_name_promises_its_dates(mapping: str, name: str, span: object):
         ),
     ],
 )
-def test_a_wrong_mapping_is_refused_by_its_key(document: str, message: str, tmp_path: Path):
+def test_a_wrong_mapping_is_refused_by_its_key(document: str, message: str, tmp_path: Path) -> None:
     path = tmp_path / "mapping.toml"
     path.write_text(document)
     with pytest.raises(ImportRefused, match=message):

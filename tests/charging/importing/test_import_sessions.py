@@ -71,7 +71,7 @@ def books() -> tuple[object, ...]:
 
 @pytest.mark.django_db
 class TestAnImport:
-    def test_every_row_becomes_a_session_or_a_quarantined_fact_with_its_reason(self, files: Path):
+    def test_every_row_becomes_a_session_or_a_quarantined_fact_with_its_reason(self, files: Path) -> None:
         import_all(files)
         batch = ImportBatch.objects.get()
         assert (batch.rows_in, batch.imported, batch.already_there) == (13, 4, 0)
@@ -81,7 +81,7 @@ class TestAnImport:
             assert json.loads(fact.raw)["_id"] == row.split(",")[0]
             assert fact.detail
 
-    def test_a_session_is_priced_and_settled_elsewhere(self, files: Path):
+    def test_a_session_is_priced_and_settled_elsewhere(self, files: Path) -> None:
         import_all(files)
         session = ChargingSession.objects.get(connector__evse__station__identity="51516")
         assert (session.state, session.quality, session.source) == ("priced", "good", "import")
@@ -93,14 +93,14 @@ class TestAnImport:
         assert (price.energy_wh, price.duration_s) == (12_780, 28 * 60)
         assert str(price.gross.currency) == "GBP"
 
-    def test_its_price_is_what_rating_makes_of_it(self, files: Path):
+    def test_its_price_is_what_rating_makes_of_it(self, files: Path) -> None:
         import_all(files)
         for session in ChargingSession.objects.all():
             assert rating.running_price(session, session.ended_at).to_json(explain=True) == (
                 PricedSession.objects.get(session=session).result
             )
 
-    def test_places_are_made_as_needed(self, files: Path):
+    def test_places_are_made_as_needed(self, files: Path) -> None:
         import_all(files)
         assert set(Site.objects.values_list("name", flat=True)) == {
             "Park and Ride, North",
@@ -115,19 +115,19 @@ class TestAnImport:
             ("50839", 2, "AC", 22_000),
         }
 
-    def test_stations_that_exist_are_used(self, files: Path):
+    def test_stations_that_exist_are_used(self, files: Path) -> None:
         site = make_site(make_organisation("north"), time_zone="Europe/London")
         station = make_station(site, identity="50839", max_power_w=7_400)
         import_all(files)
         assert station.sessions.count() == 2
         assert station.evses.get(number=1).max_power_w == 7_400
 
-    def test_swapped_days_and_months_are_put_right(self, files: Path):
+    def test_swapped_days_and_months_are_put_right(self, files: Path) -> None:
         import_all(files)
         session = ChargingSession.objects.get(connector__evse__number=2, station__identity="50839")
         assert session.started_at.isoformat() == "2018-09-01T01:31:00+00:00"
 
-    def test_a_second_run_gives_the_same_books(self, files: Path):
+    def test_a_second_run_gives_the_same_books(self, files: Path) -> None:
         import_all(files)
         before = books()
         import_all(files)
@@ -135,7 +135,7 @@ class TestAnImport:
         again = ImportBatch.objects.first()
         assert (again.imported, again.already_there, again.quarantined) == (0, 13, {})
 
-    def test_a_row_refused_once_comes_in_when_the_mapping_is_better(self, files: Path):
+    def test_a_row_refused_once_comes_in_when_the_mapping_is_better(self, files: Path) -> None:
         shipped = Path(run.__file__).parent / "mappings" / "perth-kinross.toml"
         better = files / "better.toml"
         better.write_text(shipped.read_text() + "\n[limits]\nlongest_h = 2000\n")
@@ -145,7 +145,7 @@ class TestAnImport:
         fact = QuarantinedFact.objects.get(reason="open_too_long")
         assert (fact.resolved_at is not None, fact.resolution) == (True, "taken by a later import")
 
-    def test_a_row_that_contradicts_an_imported_session_is_a_duplicate(self, files: Path):
+    def test_a_row_that_contradicts_an_imported_session_is_a_duplicate(self, files: Path) -> None:
         import_all(files)
         contradiction = GOOD[1].replace("5.7", "6.1")
         (files / "September 2018 - August 2019.csv").write_text(f"{HEADER}\n{contradiction}\n")
@@ -153,32 +153,34 @@ class TestAnImport:
         assert ImportBatch.objects.first().quarantined == {"duplicate": 1}
         assert PricedSession.objects.get(session__station__identity="51249").energy_wh == 5_700
 
-    def test_of_two_rows_for_one_start_the_one_that_charged_counts_in_any_order(self, files: Path):
+    def test_of_two_rows_for_one_start_the_one_that_charged_counts_in_any_order(self, files: Path) -> None:
         for name, rows in (("a", [GOOD[2], BAD["duplicate"]]), ("b", [BAD["duplicate"], GOOD[2]])):
             (files / NAME).write_text("\n".join([HEADER, *rows]))
             import_all(files, organisation=name)
         assert list(PricedSession.objects.values_list("energy_wh", flat=True)) == [17_526, 17_526]
 
-    def test_identical_rows_count_each(self, files: Path):
+    def test_identical_rows_count_each(self, files: Path) -> None:
         (files / NAME).write_text("\n".join([HEADER, *[BAD["no_end"]] * 3, *[GOOD[0]] * 2]))
         import_all(files)
         import_all(files)
         assert QuarantinedFact.objects.count() == 4
         assert ImportBatch.objects.first().already_there == 5
 
-    def test_organisations_do_not_see_each_others_imports(self, files: Path):
+    def test_organisations_do_not_see_each_others_imports(self, files: Path) -> None:
         import_all(files, organisation="north")
         import_all(files, organisation="south")
         assert [batch.imported for batch in ImportBatch.objects.all()] == [4, 4]
 
-    def test_the_summary_names_files_reasons_and_sums(self, files: Path, monkeypatch: pytest.MonkeyPatch):
+    def test_the_summary_names_files_reasons_and_sums(
+        self, files: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         monkeypatch.setenv("COLUMNS", "160")
         summary = import_all(files)
         assert "13 rows in" in summary
         for word in (NAME, "no_end", "implausible_energy", "38.4", "gross GBP"):
             assert word in summary
 
-    def test_nothing_is_billed(self, files: Path):
+    def test_nothing_is_billed(self, files: Path) -> None:
         import_all(files)
         to_bill = ChargingSession.objects.filter(settled_elsewhere=False)
         assert not to_bill.exists()
@@ -199,7 +201,7 @@ class TestARefusedImport:
         ],
         ids=lambda value: str(value)[:40],
     )
-    def test_says_what_is_wrong_and_writes_nothing(self, changed, message: str, files: Path):
+    def test_says_what_is_wrong_and_writes_nothing(self, changed, message: str, files: Path) -> None:
         with pytest.raises(CommandError, match=message):
             import_all(files, *changed.pop("files", ()), **changed)
         assert not ChargingSession.objects.exists()
@@ -213,24 +215,24 @@ class TestARefusedImport:
             ('{"id": "t", "currency": "GBP", "x": NaN, "elements": [1]}', "NaN is no JSON number"),
         ],
     )
-    def test_a_bad_tariff_is_named(self, content: str, message: str, files: Path):
+    def test_a_bad_tariff_is_named(self, content: str, message: str, files: Path) -> None:
         (files / "tariff.json").write_text(content)
         with pytest.raises(CommandError, match=f"--tariff: .*{message}"):
             import_all(files)
 
-    def test_a_missing_column_is_named_before_any_file_is_imported(self, files: Path):
+    def test_a_missing_column_is_named_before_any_file_is_imported(self, files: Path) -> None:
         (files / "other.csv").write_text("CP ID,When\n1,2\n")
         with pytest.raises(CommandError, match="no column 'Start Date'; it has 'CP ID', 'When'"):
             import_all(files, NAME, "other.csv")
         assert not ChargingSession.objects.exists()
 
     @pytest.mark.parametrize("content", [b"\xff\xfe\x00binary", b""], ids=["binary", "empty"])
-    def test_a_file_that_is_no_csv_is_refused(self, content: bytes, files: Path):
+    def test_a_file_that_is_no_csv_is_refused(self, content: bytes, files: Path) -> None:
         (files / NAME).write_bytes(content)
         with pytest.raises(CommandError, match=r"FILE|no column"):
             import_all(files)
 
-    def test_a_site_in_another_zone_is_told(self, files: Path):
+    def test_a_site_in_another_zone_is_told(self, files: Path) -> None:
         make_site(make_organisation("north"), time_zone="Europe/Paris", name="Mill Street")
         with pytest.raises(CommandError, match="--timezone: is Europe/London, but the site 'Mill Street'"):
             import_all(files)
@@ -239,7 +241,7 @@ class TestARefusedImport:
 @pytest.mark.django_db(transaction=True)
 def test_a_failure_half_way_leaves_nothing_and_the_next_run_everything(
     files: Path, monkeypatch: pytest.MonkeyPatch
-):
+) -> None:
     class Killed(BaseException):
         pass
 
