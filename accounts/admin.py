@@ -33,13 +33,22 @@ class GroupAdmin(DjangoGroupAdmin, ModelAdmin):  # type: ignore[misc]  # unfold 
     pass
 
 
-class NewUserForm(UserCreationForm):  # type: ignore[misc]  # unfold has no types
+class EmailForm:
+    """An e-mail address names one user, however it is typed."""
+
+    cleaned_data: dict[str, Any]
+
+    def clean_email(self) -> str:
+        return str(self.cleaned_data["email"]).lower()
+
+
+class NewUserForm(EmailForm, UserCreationForm):  # type: ignore[misc]  # unfold has no types
     class Meta:
         model = User
         fields = ("email", "name")
 
 
-class UserForm(UserChangeForm):  # type: ignore[misc]  # unfold has no types
+class UserForm(EmailForm, UserChangeForm):  # type: ignore[misc]  # unfold has no types
     class Meta:
         model = User
         fields = "__all__"

@@ -22,7 +22,7 @@ class TenantForm(forms.ModelForm):  # type: ignore[type-arg]  # the admin fills 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or {}
         organisation = cleaned.get("organisation") or getattr(self.instance, "organisation", None)
-        for name, value in cleaned.items():
+        for name, value in list(cleaned.items()):  # add_error takes fields out
             if isinstance(value, TenantModel) and value.organisation_id != getattr(organisation, "pk", None):
                 self.add_error(name, f"belongs to another organisation than {organisation}.")
         return cleaned

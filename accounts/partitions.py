@@ -41,15 +41,6 @@ def _months(first: datetime, count: int) -> Iterator[tuple[datetime, datetime]]:
         start = end
 
 
-TRUNCATE_TRIGGERS = """
-SELECT format(
-    'CREATE TRIGGER %%I BEFORE TRUNCATE ON %%I EXECUTE FUNCTION %%s()', tgname, %(name)s, tgfoid::regproc
-)
-FROM pg_trigger -- partitions inherit no trigger on TRUNCATE, whose bit is 32
-WHERE tgrelid = %(table)s::regclass AND NOT tgisinternal AND tgtype & 32 <> 0
-"""
-
-
 def ensure_months(table: str, column: str, first: datetime, count: int = 3) -> list[str]:
     """Make the partitions of `count` months from `first`; the default's rows move in. Returns new names."""
     made = []
@@ -59,11 +50,21 @@ def ensure_months(table: str, column: str, first: datetime, count: int = 3) -> l
             cursor.execute("SELECT to_regclass(%s)", [name])
             if cursor.fetchone()[0] is None:
                 cursor.execute(_new_month(table, column, name, start, end))
-                cursor.execute(TRUNCATE_TRIGGERS, {"table": table, "name": name})
-                for (statement,) in cursor.fetchall():
-                    cursor.execute(statement)
+                _guard_like_the_default(table, name)
                 made.append(name)
     return made
+
+
+def _guard_like_the_default(table: str, name: str) -> None:
+    """Statement triggers, such as those against TRUNCATE, don't come with ATTACH."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_get_triggerdef(oid) FROM pg_trigger"
+            " WHERE tgrelid = %s::regclass AND tgparentid = 0 AND NOT tgisinternal",
+            [f"{table}_default"],
+        )
+        for (definition,) in cursor.fetchall():
+            cursor.execute(definition.replace(f"{table}_default ", f"{name} ", 1))
 
 
 PARTITIONED_TABLES = """
@@ -85,11 +86,12 @@ def ensure_all() -> list[str]:
 
 
 def _new_month(table: str, column: str, name: str, start: datetime, end: datetime) -> sql.Composed:
+    # Triggers that keep rows from being changed have to let them move.
     return sql.SQL(
         """
-        LOCK TABLE {table} IN SHARE ROW EXCLUSIVE MODE;
+        LOCK TABLE {table} IN ACCESS EXCLUSIVE MODE;
         CREATE TABLE IF NOT EXISTS {name} (LIKE {table} INCLUDING DEFAULTS INCLUDING CONSTRAINTS);
-        ALTER TABLE {default} DISABLE TRIGGER USER; -- rows that are never deleted may still move
+        ALTER TABLE {default} DISABLE TRIGGER USER;
         WITH moved AS (
             DELETE FROM {default} WHERE {column} >= {start} AND {column} < {end} RETURNING *
         ) INSERT INTO {name} SELECT * FROM moved;

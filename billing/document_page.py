@@ -9,11 +9,11 @@ from typing import Any
 from billing.snapshots import Snapshot
 
 SHARES = (
-    ("energy", "Energy"),
-    ("time", "Time"),
-    ("parking", "Parked after charging"),
-    ("fees", "Fees"),
-    ("tax", "Tax"),
+    ("energy", "Energy", "#0d9488"),
+    ("time", "Time", "#2563eb"),
+    ("parking", "Parked after charging", "#d97706"),
+    ("fees", "Fees", "#475569"),
+    ("tax", "Tax", "#b6bec8"),
 )
 KINDS = {
     "ENERGY": "Energy",
@@ -35,6 +35,7 @@ class Segment:
     name: str
     label: str
     amount: str
+    colour: str
     x: int
     width: int
 
@@ -75,14 +76,14 @@ def page_of(snapshot: Snapshot) -> dict[str, Any]:
 
 def segments(shares: dict[str, str]) -> list[Segment]:
     """The price line: each share of the gross in proportion, none of the priced ones too thin to see."""
-    amounts = {name: Decimal(shares[name]) for name, _ in SHARES if Decimal(shares[name]) > 0}
+    amounts = {name: Decimal(shares[name]) for name, _, _ in SHARES if Decimal(shares[name]) > 0}
     total = sum(amounts.values(), Decimal(0))
     made: list[Segment] = []
     x = 0
-    for name, label in SHARES:
+    for name, label, colour in SHARES:
         if name in amounts:
             width = max(12, int(amounts[name] * BAR_WIDTH / total))
-            made.append(Segment(name, label, shares[name], x, width))
+            made.append(Segment(name, label, shares[name], colour, x, width))
             x += width
     return made
 

@@ -213,7 +213,8 @@ def _session_of(payment: Payment) -> ChargingSession | None:
 
 def _no_start(payment: Payment) -> bool:
     """Release a hold whose start the station refused, or which no session came of in time."""
-    command = StationCommand.objects.of(payment.organisation_id).filter(pk=payment.start_command_id).first()
+    asked: Any = payment.start_command_id
+    command = StationCommand.objects.of(payment.organisation_id).filter(pk=asked).first()
     refused = (StationCommand.State.REJECTED, StationCommand.State.TIMED_OUT, StationCommand.State.OFFLINE)
     if command is not None and command.state in refused:
         return holds.let_go(

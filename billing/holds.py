@@ -23,7 +23,7 @@ def held(payment: Payment, intent: dict[str, Any]) -> None:
     if payment.state not in (State.CHECKOUT, State.EXPIRED):
         return
     token = _guest_token(payment)
-    command = _start(payment, token)
+    command = _start(payment)
     payments.move(
         payment,
         State.HELD,
@@ -42,10 +42,10 @@ def _guest_token(payment: Payment) -> Token:
     return Token.issue(driver, Token.remote_uid(payment.pk), kind=Token.Kind.GUEST, label="Guest")
 
 
-def _start(payment: Payment, token: Token) -> StationCommand:
-    connector = Connector.objects.select_related("evse__station").get(
-        pk=payment.connector_id, organisation=payment.organisation_id
-    )
+def _start(payment: Payment) -> StationCommand:
+    connectors = Connector.objects.of(payment.organisation_id).select_related("evse__station")
+    where: Any = payment.connector_id
+    connector: Connector = connectors.get(pk=where)
     payload = {"connectorId": connector.evse.number, "idTag": Token.remote_uid(payment.pk)}
     return commands.request(
         connector.evse.station,
@@ -60,7 +60,8 @@ def let_go(payment: Payment, code: str = "", message: str = "") -> bool:
     """Mark a locked, held payment for release, and its tag as blocked, so that a late start is refused."""
     if not payments.move(payment, State.RELEASING, failure_code=code, failure_message=message):
         return False
-    Token.objects.filter(pk=payment.token_id, blocked_at__isnull=True).update(
+    named: Any = payment.token_id
+    Token.objects.filter(pk=named, blocked_at__isnull=True).update(
         blocked_at=timezone.now(), blocked_reason=message[:120] or "reservation released"
     )
     return True

@@ -56,7 +56,7 @@ def observe(organisation_id: UUID, payment_id: UUID, intent: Intent) -> Payment:
 
 def _attempt_of(payment: Payment, intent: Intent) -> PaymentAttempt | None:
     """The attempt that this intent is about: the charge that made it, or the open step on the hold."""
-    named = (intent.get("metadata") or {}).get("evbilling_attempt")
+    named: Any = (intent.get("metadata") or {}).get("evbilling_attempt")
     attempt = PaymentAttempt.objects.of(payment.organisation_id).filter(payment=payment, pk=named).first()
     if attempt is not None and attempt.kind == Kind.CHARGE:
         found: PaymentAttempt = attempt

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 from uuid import UUID
 
 from django.db import transaction
@@ -89,13 +90,14 @@ def _write(journal: Journal, postings: Sequence[Posting]) -> None:
 
 
 def _account(organisation_id: UUID, posting: Posting) -> Account:
-    account, _ = Account.objects.get_or_create(
-        organisation_id=organisation_id,
-        kind=posting.kind,
-        driver_id=posting.driver_id,
-        tax_rate=posting.tax_rate,
-        currency=str(posting.amount.currency),
-    )
+    which: dict[str, Any] = {
+        "organisation_id": organisation_id,
+        "kind": posting.kind,
+        "driver_id": posting.driver_id,
+        "tax_rate": posting.tax_rate,
+        "currency": str(posting.amount.currency),
+    }
+    account, _ = Account.objects.get_or_create(**which)
     return account
 
 

@@ -43,13 +43,13 @@ def payment_of(signed: str) -> Payment | None:
 
 def pay_url(payment: Payment) -> str:
     """Absolute URL of the page where the driver confirms or pays."""
-    return settings.BASE_URL + PAY_PATH.format(signed=sign_payment(payment))
+    return str(settings.BASE_URL) + PAY_PATH.format(signed=sign_payment(payment))
 
 
 def document_url(document: Document) -> str:
     """Absolute URL of a document's PDF."""
     signed = sign(organisation=document.organisation_id, document=document.pk)
-    return settings.BASE_URL + reverse("billing:document", args=[signed])
+    return str(settings.BASE_URL) + reverse("billing:document", args=[signed])
 
 
 def document_of(signed: str) -> Document | None:

@@ -78,7 +78,7 @@ def _endpoints() -> list[Obj]:
 
 
 def _holds_secret(endpoint: Obj) -> bool:
-    return WebhookEndpoint.objects.filter(id=endpoint["id"]).exclude(secret="").exists()
+    return bool(WebhookEndpoint.objects.filter(id=endpoint["id"]).exclude(secret="").exists())
 
 
 def _delete(endpoint_id: str) -> None:

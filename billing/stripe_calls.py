@@ -1,9 +1,10 @@
 """The questions that billing asks Stripe, each named for what it asks. All answer plain dictionaries."""
 
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
-from billing.stripe_client import Obj, ask
+from billing.stripe_client import Obj, StripeClient, ask
 
 WITH_FEE = ["latest_charge.balance_transaction"]
 CHARGES = ["data.latest_charge"]
@@ -102,6 +103,10 @@ def retrieve_charge(charge_id: str) -> Obj:
     return ask(lambda stripe: stripe.v1.charges.retrieve(charge_id))
 
 
+def _list_intents(params: Any, stripe: StripeClient) -> Any:
+    return stripe.v1.payment_intents.list(params)
+
+
 def _params(params: Obj) -> Any:
     """Our dictionaries are built from rows; stripe's types want literal ones."""
     return params
@@ -111,11 +116,8 @@ def all_intents() -> Iterator[Obj]:
     """All PaymentIntents, newest first, with their latest charge."""
     last: Obj = {}
     while True:
-        found = ask(
-            lambda stripe, last=last: stripe.v1.payment_intents.list(
-                _params(last | {"limit": 100, "expand": CHARGES})
-            )
-        )
+        params = _params(last | {"limit": 100, "expand": CHARGES})
+        found = ask(partial(_list_intents, params))
         yield from found["data"]
         if not found["has_more"]:
             return

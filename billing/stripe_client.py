@@ -7,7 +7,7 @@ import re
 from collections.abc import Callable
 from functools import lru_cache
 from ipaddress import ip_address
-from typing import Any
+from typing import Any, cast
 from urllib.parse import urlsplit
 
 import stripe
@@ -20,6 +20,7 @@ LIVE_KEY = re.compile(r"(sk|rk)_live_[A-Za-z0-9]{24,}")
 TIMEOUT_S = 30
 
 Obj = dict[str, Any]
+StripeClient = stripe.StripeClient
 
 
 class StripeUnreachable(Exception):
@@ -126,12 +127,10 @@ def client() -> stripe.StripeClient:
 
 @lru_cache(maxsize=4)
 def _client(key: str, url: str | None) -> stripe.StripeClient:
-    addresses: stripe.BaseAddresses | None = None
-    if url is not None:
-        addresses = {"api": url, "connect": url, "files": url, "meter_events": url}
+    own = {"api": url, "connect": url, "files": url, "meter_events": url}
     return stripe.StripeClient(
         key,
-        base_addresses=addresses,
+        base_addresses=cast(Any, own if url is not None else None),
         stripe_version=settings.STRIPE_API_VERSION,
         max_network_retries=0,
         http_client=stripe.RequestsClient(timeout=TIMEOUT_S),

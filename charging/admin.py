@@ -102,10 +102,6 @@ class ChargingSessionAdmin(RecordAdmin):
         "stop_reason", "tariff_version", "settled_elsewhere", "source", "source_key", "readings",
     )  # fmt: skip
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[ChargingSession]:
-        found: QuerySet[ChargingSession] = super().get_queryset(request)
-        return found.select_related("connector__evse__station", "token", "tariff_version__tariff")
-
     def has_decide_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return request.user.has_perm("charging.change_chargingsession")
 

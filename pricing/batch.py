@@ -166,12 +166,14 @@ def _in_columns(
     curve = _energy_at(columns, _cuts(compiled, columns, clock := Clock(compiled, columns)))
     if not _fits(compiled, columns, int(curve.bottom.max())):
         return net, tax, np.ones(n, np.bool_)
-    for of, units in zip(compiled.groups, _units(compiled, columns, clock, curve), strict=True):
+    by_group, priced = _units(compiled, columns, clock, curve)
+    for of, units in zip(compiled.groups, by_group, strict=True):
         bottom = of.bottom * curve.bottom
         net += _round(units * of.net_top, bottom, policy)
         if of.tax_top:
             tax += _round(units * of.tax_top, bottom, policy)
-    return net, tax, ~curve.exact
+    # Even a step of 1 Wh rounds where what is priced isn't a whole number of them.
+    return net, tax, ~curve.exact | (priced % curve.bottom != 0)
 
 
 def _fits(compiled: Compiled, columns: Columns, finest: int) -> bool:
@@ -278,8 +280,11 @@ def _search(seconds: NDArray[np.integer], cuts: Integers, first: Integers, last:
     return above
 
 
-def _units(compiled: Compiled, columns: Columns, clock: Clock, curve: Curve) -> list[Integers]:
-    """Amount units of each tax group, in 1 / bottom."""
+def _units(
+    compiled: Compiled, columns: Columns, clock: Clock, curve: Curve
+) -> tuple[list[Integers], Integers]:
+    """Amount units of each tax group in 1 / bottom, and the energy that has a price in 1 / bottom Wh."""
+    priced = np.zeros(len(columns), np.int64)
     sums = [np.zeros(len(columns), np.int64) for _ in compiled.groups]
     flat_due = np.ones(len(columns), np.bool_)
     cuts, energy, bottom, _ = curve
@@ -293,6 +298,7 @@ def _units(compiled: Compiled, columns: Columns, clock: Clock, curve: Curve) -> 
             if winners.energy is not None:
                 gained = energy[j + 1, chosen] - energy[j, chosen]
                 sums[winners.energy.group][chosen] += gained * winners.energy.units
+                priced[chosen] += gained
             for rate_, holds in ((winners.time, ~parked), (winners.parking, parked)):
                 if rate_ is not None:
                     seconds = np.where(holds[chosen], span[chosen], 0)
@@ -301,7 +307,7 @@ def _units(compiled: Compiled, columns: Columns, clock: Clock, curve: Curve) -> 
                 due = flat_due[chosen]
                 sums[winners.flat.group][chosen] += due * winners.flat.units * bottom[chosen]
                 flat_due[chosen] = False
-    return sums
+    return sums, priced
 
 
 def _situations(

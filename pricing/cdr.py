@@ -116,6 +116,11 @@ def _phases(periods: Sequence[Period], at: str) -> list[Phase]:
     phases: list[Phase] = []
     for i, period in enumerate(periods):
         phase = phase_of(period, f"{at}[{i}]")
+        # What lasted no time neither interrupts nor follows what lasted.
+        if phases and phases[-1].start == phase.start:
+            phases.pop()
+        elif phases and not period.length and i == len(periods) - 1:
+            continue
         if not phases or phase[1:] != phases[-1][1:]:
             phases.append(phase)
     return phases

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from datetime import date, datetime
 from decimal import Decimal
 from functools import lru_cache
-from itertools import accumulate, pairwise
+from itertools import accumulate, groupby, pairwise
 from typing import Any
 
 from pricing import cdr
@@ -87,11 +87,14 @@ def _read_fast(text: str) -> tuple[datetime, datetime, Track]:
     lone = f"{parts[0]}{separator}{days[-1]}{times[-1]}{tails.pop()}"
     start, end, rest = cdr.read(parse(lone), "cdr")
     begins = _begins(days, times, rest.origin)
-    known = {tail: _body(tail, separator) for tail in set(tails)}
+    bodies = {tail: _body(tail, separator) for tail in set(tails)}
     lengths = [later - earlier for earlier, later in pairwise(begins)]
-    if rest.phases[0].start != begins[-1] or not _alone(rest) or min(lengths) <= 0 or begins[0] < 0:
+    steady = lengths.count(lengths[0]) == len(lengths)
+    shortest = lengths[0] if steady else min(lengths)
+    if rest.phases[0].start != begins[-1] or not _alone(rest) or shortest <= 0 or begins[0] < 0:
         raise _Irregular
-    return start, end, _track(rest, begins, [known[tail] for tail in tails], lengths)
+    phases = _phases(rest.phases[0], begins, _kinds(tails, bodies, lengths, steady=steady))
+    return start, end, _track(rest, begins, _energy(rest, tails, bodies), phases)
 
 
 @lru_cache(maxsize=64)
@@ -137,9 +140,13 @@ def _day(text: str) -> int:
     return (date.fromisoformat(text[:10]).toordinal() - _EPOCH_DAY) * 86_400
 
 
-def _track(rest: Track, begins: list[Rational], bodies: list[_Body], lengths: list[Rational]) -> Track:
-    energy: list[Rational] = list(accumulate([body.energy for body in bodies], initial=0))
-    energy.append(energy[-1] + rest.energy[-1])
+def _energy(rest: Track, tails: Sequence[str], bodies: dict[str, _Body]) -> list[Rational]:
+    """Wh so far at each begin and at the end."""
+    taken = {tail: body.energy for tail, body in bodies.items()}
+    return list(accumulate([*map(taken.__getitem__, tails), rest.energy[-1]], initial=0))
+
+
+def _track(rest: Track, begins: list[Rational], energy: list[Rational], phases: list[Phase]) -> Track:
     times = [*begins, rest.length]
     if begins[0] > 0:
         times, energy = [0, *times], [0, *energy]
@@ -148,31 +155,34 @@ def _track(rest: Track, begins: list[Rational], bodies: list[_Body], lengths: li
         length=rest.length,
         times=times,
         energy=energy,
-        phases=_phases(rest.phases[0], begins, bodies, lengths),
+        phases=phases,
         evse_kind=rest.evse_kind,
     )
 
 
-def _phases(
-    final: Phase, begins: list[Rational], bodies: list[_Body], lengths: list[Rational]
+def _kinds(
+    tails: Sequence[str], bodies: dict[str, _Body], lengths: list[Rational], *, steady: bool
 ) -> list[Phase]:
-    """A phase wherever the kind of time changes; one body over one length is one kind."""
-    one = lengths[0]
-    if lengths.count(one) == len(lengths):
-        kind_of = {body: _kind(body, one) for body in set(bodies)}
-        run = [kind_of[body] for body in bodies]
-    else:
-        run = [_kind(body, length) for body, length in zip(bodies, lengths, strict=True)]
-    changes = [i for i, (kind, following) in enumerate(pairwise(run), 1) if kind is not following]
-    phases = [run[i]._replace(start=begins[i]) for i in (0, *changes)]
+    """The phase each period belongs to; one body over one length is one kind."""
+    if steady:
+        kind_of = {tail: _kind(body, lengths[0]) for tail, body in bodies.items()}
+        return list(map(kind_of.__getitem__, tails))
+    return [_kind(bodies[tail], length) for tail, length in zip(tails, lengths, strict=True)]
+
+
+def _phases(final: Phase, begins: list[Rational], kinds: list[Phase]) -> list[Phase]:
+    """A phase wherever the kind of time changes."""
+    phases, at = [], 0
+    for kind, run in groupby(kinds):
+        phases.append(kind._replace(start=begins[at]))
+        at += len(list(run))
     return phases if final[1:] == phases[-1][1:] else [*phases, final]
 
 
 @lru_cache(maxsize=8192)
 def _kind(body: _Body, length: Rational) -> Phase:
-    """The phase, starting at 0; equal ones are one object."""
-    kind = cdr.phase_of(cdr.Period(0, length, body.volumes), "cdr")
-    return _same(kind)
+    """The phase, starting at 0; equal ones are one object, which `groupby` compares fastest."""
+    return _same(cdr.phase_of(cdr.Period(0, length, body.volumes), "cdr"))
 
 
 @lru_cache(maxsize=1024)

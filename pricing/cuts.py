@@ -5,6 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from fractions import Fraction
+from math import lcm
 from typing import NamedTuple
 
 from pricing.compiled import Compiled, reached
@@ -26,28 +27,49 @@ class Band(NamedTuple):
 UNMEASURED = [Band(0, None, None)]
 
 
-def cut_points(compiled: Compiled, track: Track, clock: Iterable[Rational]) -> list[Point]:
-    """The session's end points and every point between at which another price may begin, in order.
+def cut_points(compiled: Compiled, track: Track, clock: Iterable[Rational]) -> tuple[list[Point], int]:
+    """The session's end points and every point between at which another price may begin, in order; and the
+    divisor: energies are in 1 / divisor Wh, so that those between two readings are whole too.
 
     `clock`: seconds from the origin at which clock, power or current change the price.
     """
+    length = track.length
+    seconds = [second for second in sorted(_cut_times(compiled, track, clock)) if 0 < second < length]
+    if compiled.energies:
+        return _points_with_energies(compiled, track, seconds), 1
+    parts = [track.energy_parts(second) for second in seconds]
+    divisor = lcm(*[part[2] for part in parts])
+    points: list[Point] = [(0, 0)]
+    if divisor == 1:
+        points += [(second, part[0]) for second, part in zip(seconds, parts, strict=True)]
+    else:
+        points += [
+            (second, low * divisor + rest * (divisor // own))
+            for second, (low, rest, own) in zip(seconds, parts, strict=True)
+        ]
+    points.append((length, track.energy[-1] * divisor))
+    return points, divisor
+
+
+def _cut_times(compiled: Compiled, track: Track, clock: Iterable[Rational]) -> set[Rational]:
     times = set(track.phase_starts)
     times.update(clock)
-    for begin in (track.reservation, track.charging):
-        if begin is not None:
-            times.update([begin + limit for limit in compiled.durations])
-    for began in track.idle_since if compiled.idles else ():
-        if began is not None:
-            times.update([began + limit for limit in compiled.idles])
-    length, total, energy_at = track.length, track.energy[-1], track.energy_at
-    points: list[Point] = [(0, 0)]
-    points += [(second, energy_at(second)) for second in sorted(times) if 0 < second < length]
-    if compiled.energies:
-        points += [(track.time_of(wh), wh) for wh in compiled.energies if 0 < wh <= total]
-        points = sorted(set(points))
-    if points[-1] != (length, total) or len(points) == 1:
-        points.append((length, total))
-    return points
+    if compiled.durations:
+        begins = [begin for begin in (track.reservation, track.charging) if begin is not None]
+        times.update([begin + limit for begin in begins for limit in compiled.durations])
+    if compiled.idles:
+        idle = [began for began in track.idle_since if began is not None]
+        times.update([began + limit for began in idle for limit in compiled.idles])
+    return times
+
+
+def _points_with_energies(compiled: Compiled, track: Track, seconds: list[Rational]) -> list[Point]:
+    """With the energies that the tariff names: they fall between the seconds, so fractions are used."""
+    total = track.energy[-1]
+    points = {(second, track.energy_at(second)) for second in seconds}
+    points.update((track.time_of(wh), wh) for wh in compiled.energies if 0 < wh <= total)
+    points -= {(0, 0), (track.length, total)}
+    return [(0, 0), *sorted(points), (track.length, total)]
 
 
 def power_bands(limits: Sequence[Rational], track: Track) -> list[Band]:

@@ -37,7 +37,7 @@ def price(
         raise PricingError("session", "is missing; give a pricing.Session")
     compiled = compile_tariff(tariff, zone_of(zone) if isinstance(zone, str) else zone)
     track = session.track
-    runs = Walker(compiled, track, expired=reservation_expired).walk()
-    round_up_to_steps(runs)
+    walker = Walker(compiled, track, expired=reservation_expired)
+    round_up_to_steps(walker.walk())
     charged = track.charging is not None and not reservation_expired
-    return settle(compiled, track, runs, policy, limited=charged)
+    return settle(compiled, track, walker, policy, limited=charged)

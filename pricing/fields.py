@@ -59,6 +59,8 @@ def number(value: Any, field: str) -> Fraction:
 
     A float counts as the shortest decimal that names it, which is what stood in the JSON.
     """
+    if type(value) is int and 0 <= value < _LARGEST:
+        return Fraction(value)
     exact = _decimal(value, field)
     if not exact.is_finite():
         raise PricingError(field, f"must be a finite number, not {_shown(value)}")

@@ -66,16 +66,20 @@ class Line:
     @property
     def quantity(self) -> Rational:
         """Measured: Wh, seconds or times."""
-        return self._run.quantity
+        return self._plain(self._run.quantity)
 
     @property
     def surplus(self) -> Rational:
         """What step_size adds to the quantity."""
-        return self._run.surplus
+        return self._plain(self._run.surplus)
 
     @property
     def billed(self) -> Rational:
-        return self._run.quantity + self._run.surplus
+        return self._plain(self._run.quantity + self._run.surplus)
+
+    def _plain(self, quantity: Rational) -> Rational:
+        divisor = self._run.divisor
+        return quantity if divisor == 1 else whole(Fraction(quantity) / divisor)
 
     @property
     def start(self) -> datetime:

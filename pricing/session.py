@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from enum import Enum
 from fractions import Fraction
+from itertools import chain
 from typing import Any
 
 from pricing import fields
@@ -151,9 +152,12 @@ def _registers(readings: Sequence[Step], length: Rational) -> tuple[list[Rationa
         times, register = map(list, zip(*readings, strict=True))  # type: ignore[assignment]
     except (TypeError, ValueError):
         raise PricingError("session.readings", "must be pairs of (seconds from start, Wh)") from None
+    if set(map(type, chain(times, register))) != {int}:
+        raise PricingError("session.readings", "must be whole seconds and Wh as int")
     # Two C-speed sorts say whether all is in order; only a fault is looked for one by one.
     if times != sorted(times) or list(register) != sorted(register) or times[0] < 0 or times[-1] > length:
-        raise _reading_fault(readings, length)
+        first, *_ = _reading_faults(readings, length)
+        raise first
     base = register[0]
     energy: list[Rational] = [wh - base for wh in register] if base else list(register)
     if times[0] > 0:
@@ -163,18 +167,17 @@ def _registers(readings: Sequence[Step], length: Rational) -> tuple[list[Rationa
     return times, energy
 
 
-def _reading_fault(readings: Sequence[Step], length: Rational) -> PricingError:
+def _reading_faults(readings: Sequence[Step], length: Rational) -> Iterator[PricingError]:
     previous_s, previous_wh = 0, readings[0][1]
     for i, (second, wh) in enumerate(readings):
         if second < previous_s:
             what = "is before the start" if i == 0 else "is out of order"
-            return PricingError(f"session.readings[{i}][0]", what)
+            yield PricingError(f"session.readings[{i}][0]", what)
         if second > length:
-            return PricingError(f"session.readings[{i}][0]", "is after the end of the session")
+            yield PricingError(f"session.readings[{i}][0]", "is after the end of the session")
         if wh < previous_wh:
-            return PricingError(f"session.readings[{i}][1]", "the register goes backwards")
+            yield PricingError(f"session.readings[{i}][1]", "the register goes backwards")
         previous_s, previous_wh = second, wh
-    raise AssertionError("readings were in order")
 
 
 def _phases(states: Sequence[tuple[int, State]], length: Rational) -> tuple[Phase, ...]:
@@ -189,8 +192,13 @@ def _phases(states: Sequence[tuple[int, State]], length: Rational) -> tuple[Phas
             raise PricingError(f"session.states[{i}][0]", "is after the end of the session")
         if not isinstance(state, State):
             raise PricingError(f"session.states[{i}][1]", f"must be one of {', '.join(STATES)}")
-        phases.append(phase(second, state))
         previous = second
+        # What lasted no time neither interrupts nor follows what lasted.
+        if phases and phases[-1].start == second:
+            phases.pop()
+        elif phases and second == length:
+            continue
+        phases.append(phase(second, state))
     return tuple(phases)
 
 

@@ -5,64 +5,68 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fractions import Fraction
 
-from pricing.amounts import ExactAmounts, total_of
+from pricing.amounts import NOTHING, ExactAmounts, total_of
 from pricing.compiled import SESSION, Compiled
 from pricing.fields import Rational
 from pricing.limits import adjusted
 from pricing.result import Line, PricedSession, Unpriced
 from pricing.rounding import Policy
 from pricing.track import Track
-from pricing.walk import Run
+from pricing.walk import Run, Walker
 
 Rounded = tuple[int, int, int]
 """Tax group, net and tax in minor units."""
 
 
 def settle(
-    compiled: Compiled, track: Track, runs: Sequence[Run], policy: Policy, *, limited: bool
+    compiled: Compiled, track: Track, walker: Walker, policy: Policy, *, limited: bool
 ) -> PricedSession:
     """Sum the runs by tax rate, apply the price limits if there was a charging session (`limited`), round."""
     lines: list[Line] = []
     units: dict[int, Rational] = {}
     unpriced: dict[str, Rational] = {}
-    for run in runs:
+    finest, origin = walker.divisor, track.origin
+    for run in walker.runs:
         rate = run.rate
         if rate is None:
-            unpriced[run.dimension] = unpriced.get(run.dimension, 0) + run.quantity
+            unpriced[run.dimension] = unpriced.get(run.dimension, 0) + Line(compiled, run, origin).quantity
             continue
-        lines.append(Line(compiled, run, track.origin))
-        units[rate.group] = units.get(rate.group, 0) + rate.units * (run.quantity + run.surplus)
-    change = limit_changes(compiled, runs) if compiled.limits and limited else {}
+        lines.append(Line(compiled, run, origin))
+        amount = rate.units * (run.quantity + run.surplus)
+        if run.divisor != finest:
+            amount *= finest
+        units[rate.group] = units.get(rate.group, 0) + amount
+    change = limit_changes(compiled, lines) if compiled.limits and limited else {}
     if change:
         lines.append(_limit_line(compiled, track, change))
-        rounded = _rounded_within_limits(compiled, units, change, policy)
+        rounded = _rounded_within_limits(compiled, lines, policy)
     else:
-        rounded = [_rounded(compiled, group, amount, policy) for group, amount in sorted(units.items())]
-    left = tuple(Unpriced(kind, quantity) for kind, quantity in unpriced.items())
+        rounded = [_rounded(compiled, group, units[group], finest, policy) for group in sorted(units)]
+    left = tuple([Unpriced(kind, quantity) for kind, quantity in unpriced.items()])
     return PricedSession(compiled, policy.name, tuple(lines), left, rounded)
 
 
-def _rounded(compiled: Compiled, group: int, units: Rational, policy: Policy) -> Rounded:
+def _rounded(compiled: Compiled, group: int, units: Rational, finest: int, policy: Policy) -> Rounded:
+    """`units` are in 1 / finest amount units."""
     of = compiled.groups[group]
-    bottom = of.bottom
+    bottom = of.bottom * finest
     if not isinstance(units, int):
         units, bottom = units.numerator, bottom * units.denominator
     return group, policy.round(units * of.net_top, bottom), policy.round(units * of.tax_top, bottom)
 
 
-def limit_changes(compiled: Compiled, runs: Sequence[Run]) -> dict[int, ExactAmounts]:
+def limit_changes(compiled: Compiled, lines: Sequence[Line]) -> dict[int, ExactAmounts]:
     """What min_price and max_price change at each tax rate of the charging session; empty if nothing."""
-    units: dict[int, Rational] = {}
-    for run in runs:
-        if run.rate is not None and run.scope == SESSION:
-            units[run.rate.group] = units.get(run.rate.group, 0) + run.rate.units * (
-                run.quantity + run.surplus
-            )
+    nets: dict[int, Fraction] = {}
+    for line in lines:
+        if not line.kind.startswith("RESERVATION"):
+            group = compiled.percents.index(line.tax_percent)
+            nets[group] = nets.get(group, Fraction(0)) + line.exact.net
     # A session that nothing prices still owes the minimum: at the rate of the tariff's first component.
     first = compiled.percents.index(compiled.tariff.elements[0].components[0].tax_percent)
-    groups = sorted(units) or [first]
+    groups = sorted(nets) or [first]
     rates = [(compiled.percents[group] or Fraction(0)) / 100 for group in groups]
-    before = [compiled.amounts(group, units.get(group, 0)).net for group in groups]
+    before = [nets.get(group, Fraction(0)) for group in groups]
     tariff = compiled.tariff
     after = adjusted(before, rates, tariff.min_price, tariff.max_price, tariff.digits)
     return {
@@ -78,18 +82,17 @@ def _limit_line(compiled: Compiled, track: Track, change: dict[int, ExactAmounts
     return Line(compiled, run, track.origin, change)
 
 
-def _rounded_within_limits(
-    compiled: Compiled, units: dict[int, Rational], change: dict[int, ExactAmounts], policy: Policy
-) -> list[Rounded]:
+def _rounded_within_limits(compiled: Compiled, lines: Sequence[Line], policy: Policy) -> list[Rounded]:
     """Round each rate, then move single minor units so that the totals are the rounded totals.
 
     Rates rounded one by one could end a cent above the max_price that the exact total keeps.
     """
-    none = ExactAmounts(Fraction(0), Fraction(0))
-    exact = {
-        group: compiled.amounts(group, units.get(group, 0)).plus(change.get(group, none))
-        for group in sorted({*units, *change})
-    }
+    by_group: dict[int, ExactAmounts] = {}
+    for line in lines:
+        for percent, amounts in line.by_rate.items():
+            group = compiled.percents.index(percent)
+            by_group[group] = by_group.get(group, NOTHING).plus(amounts)
+    exact = dict(sorted(by_group.items()))
     minor = 10**compiled.tariff.digits
     total = total_of(exact.values())
     net, gross = _round(total.net * minor, policy), _round(total.gross * minor, policy)

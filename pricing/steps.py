@@ -13,19 +13,17 @@ def round_up_to_steps(runs: Sequence[Run]) -> None:
 
     Where both time dimensions were paid for, only parking is rounded (OCPI 2.2.1, note on step_size).
     """
-    by_kind: dict[str, list[Run]] = {}
+    totals: dict[str, Rational] = {}
+    last: dict[str, Run] = {}
     for run in runs:
-        if run.rate is not None and run.quantity:
-            by_kind.setdefault(run.dimension, []).append(run)
-    if "PARKING_TIME" in by_kind:
-        by_kind.pop("TIME", None)
-    by_kind.pop("FLAT", None)
-    for priced in by_kind.values():
-        last = priced[-1]
-        assert last.rate is not None
-        last.surplus = surplus(sum(run.quantity for run in priced), last.rate.step)
-
-
-def surplus(total: Rational, step: int) -> Rational:
-    """What is missing to the next full step; a step of 0 rounds nothing."""
-    return -total % step if step else 0
+        kind = run.dimension
+        if run.rate is not None and kind != "FLAT":
+            totals[kind] = totals.get(kind, 0) + run.quantity
+            last[kind] = run
+    if "PARKING_TIME" in last:
+        last.pop("TIME", None)
+    for kind, run in last.items():
+        assert run.rate is not None
+        step = run.rate.step * run.divisor
+        if step:
+            run.surplus = -totals[kind] % step

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from pricing.errors import PricingError
+from pricing.fields import Rational
 from pricing.restrictions import DAY_S, Restrictions
 
 BLOCK_S = 1 << 21
@@ -45,6 +46,7 @@ class Timetable:
             | {each.end_time % DAY_S for _, each in self._clocked if each.end_time is not None}
         )
         self.constant = not self._clocked
+        self._ever = Block([0], [self._always])
         self.blocks: dict[int, Block] = {}
 
     def block(self, number: int) -> Block:
@@ -56,14 +58,22 @@ class Timetable:
             found = self.blocks[number] = self._build(number)
         return found
 
-    def between(self, start: int, end: int) -> Block:
-        """The row that holds at `start`, then the breakpoints up to and including `end`."""
+    def between(self, start: Rational, end: Rational) -> Block:
+        """The row that holds at `start`, then the breakpoints up to and including `end`, epoch s."""
         if self.constant:
-            return Block([start], [self._always])
+            return self._ever
+        number, last = int(start // BLOCK_S), int(end // BLOCK_S)
+        if number == last:
+            block = self.blocks.get(number) or self.block(number)
+            low, high = bisect_right(block.starts, start) - 1, bisect_right(block.starts, end)
+            return Block(block.starts[low:high], block.rows[low:high])
+        return self._across(number, last, start, end)
+
+    def _across(self, number: int, last: int, start: Rational, end: Rational) -> Block:
         starts: list[int] = []
         rows: list[int] = []
-        for number in range(start // BLOCK_S, end // BLOCK_S + 1):
-            block = self.block(number)
+        for each in range(number, last + 1):
+            block = self.block(each)
             starts += block.starts
             rows += block.rows
         low, high = bisect_right(starts, start) - 1, bisect_right(starts, end)

@@ -98,6 +98,22 @@ class Track:
             return low + gained
         return whole(low + Fraction((high - low) * (second - before)) / (at - before))
 
+    def energy_parts(self, second: Rational) -> tuple[Rational, int, int]:
+        """The same as a whole part, and a rest over a divisor: no fraction is made of plain integers."""
+        times = self.times
+        i = bisect_left(times, second)
+        at = times[i]
+        if at == second:
+            return self.energy[i], 0, 1
+        before, low = times[i - 1], self.energy[i - 1]
+        divisor = at - before
+        gained, rest = divmod((self.energy[i] - low) * (second - before), divisor)
+        if not rest:
+            return low + gained, 0, 1
+        if isinstance(rest, int) and isinstance(divisor, int):
+            return low + gained, rest, divisor
+        return self.energy_at(second), 0, 1
+
     def time_of(self, wh: Rational) -> Rational:
         """The first second at which the cumulative energy is `wh`; 0 < wh <= total."""
         energy, times = self.energy, self.times

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from itertools import pairwise
 from typing import Any
 
-from pricing.compiled import EXPIRED, RESERVATION, SESSION, Compiled, Rate, Winners
+from pricing.compiled import EXPIRED, RESERVATION, SESSION, Compiled, Rate
 from pricing.cuts import UNMEASURED, band_at, current_bands, cut_points, power_bands
 from pricing.fields import Rational
 from pricing.track import Phase, Track
@@ -15,11 +15,11 @@ from pricing.track import Phase, Track
 class Run:
     """One component in force for a while: what it measured, from and to (s from the origin).
 
-    A run without a rate is volume that nothing prices. surplus: what the step adds. situation: what the
-    restrictions saw where the run began.
+    A run without a rate is volume that nothing prices. surplus: what the step adds. Both are in 1 / divisor
+    Wh, seconds or times. situation: what the restrictions saw where the run began.
     """
 
-    __slots__ = ("dimension", "end", "quantity", "rate", "scope", "situation", "start", "surplus")
+    __slots__ = ("dimension", "divisor", "end", "quantity", "rate", "scope", "situation", "start", "surplus")
 
     def __init__(
         self,
@@ -33,16 +33,18 @@ class Run:
         self.dimension, self.scope = kind
         self.start, self.end = span
         self.surplus: Rational = 0
+        self.divisor = 1
 
 
 class Walker:
-    """One session under one compiled tariff; `runs` are its volumes in order."""
+    """One session under one compiled tariff; `runs` are its volumes in order, `divisor` the finest of them."""
 
-    __slots__ = ("_bands", "_clock", "_compiled", "_expired", "_flats", "_open", "_track", "runs")
+    __slots__ = ("_bands", "_clock", "_compiled", "_expired", "_flats", "_open", "_track", "divisor", "runs")
 
     def __init__(self, compiled: Compiled, track: Track, *, expired: bool) -> None:
         self._compiled, self._track, self._expired = compiled, track, expired
         self.runs: list[Run] = []
+        self.divisor = 1
         self._open: dict[tuple[str, str], Run] = {}
         self._flats: set[str] = set()
 
@@ -50,20 +52,28 @@ class Walker:
         """Visit every stretch; the runs, each as long as one component stays in force."""
         compiled, track = self._compiled, self._track
         origin = track.origin
-        first, last = int(origin // 1), int((origin + track.length) // 1)
-        self._clock = compiled.timetable.between(first, last)
-        instants: list[Rational] = [start - origin for start in self._clock.starts]
+        self._clock = clock = compiled.timetable.between(origin, origin + track.length)
+        instants: list[Rational] = []
+        if len(clock.starts) > 1:
+            instants = [start - origin for start in clock.starts]
         self._bands = UNMEASURED, UNMEASURED
         if compiled.powers or compiled.currents:
             self._bands = power_bands(compiled.powers, track), current_bands(compiled.currents, track)
             instants += [band.start for bands in self._bands for band in bands]
         starts, phases = track.phase_starts, track.phases
-        for begin, end in pairwise(cut_points(compiled, track, instants)):
+        points, self.divisor = cut_points(compiled, track, instants)
+        for begin, end in pairwise(points):
             index = bisect_right(starts, begin[0]) - 1
             self._visit(phases[index], index, begin, end)
         if self._expired and RESERVATION not in self._flats:
             situation = self._situation(0, RESERVATION, (0, 0))
-            self._flat(RESERVATION, compiled.winners(EXPIRED, situation), 0, situation)
+            fee = compiled.winners(EXPIRED, situation).flat
+            if fee is not None:
+                self._flat(RESERVATION, fee, 0, situation)
+        if self.divisor != 1:
+            for run in self.runs:
+                if run.dimension == "ENERGY":
+                    run.divisor = self.divisor
         return self.runs
 
     def _visit(
@@ -78,7 +88,7 @@ class Walker:
         span = begin[0], end[0]
         length, gained = end[0] - begin[0], end[1] - begin[1]
         if winners.flat is not None and scope not in self._flats:
-            self._flat(scope, winners, begin[0], situation)
+            self._flat(scope, winners.flat, begin[0], situation)
         if gained:
             self._add(winners.energy, ("ENERGY", scope), gained, span, situation)
         if not length:
@@ -109,12 +119,12 @@ class Walker:
         run = self._open[kind] = Run(rate, kind, quantity, span, situation)
         self.runs.append(run)
 
-    def _flat(self, scope: str, winners: Winners, at: Rational, situation: tuple[Any, ...]) -> None:
+    def _flat(self, scope: str, fee: Rate, at: Rational, situation: tuple[Any, ...]) -> None:
         """A flat fee, once for each scope; an expired reservation owes none for the session."""
-        if winners.flat is None or (self._expired and scope == SESSION):
+        if self._expired and scope == SESSION:
             return
         self._flats.add(scope)
-        self.runs.append(Run(winners.flat, ("FLAT", scope), 1, (at, at), situation))
+        self.runs.append(Run(fee, ("FLAT", scope), 1, (at, at), situation))
 
     def _situation(self, index: int, scope: str, at: tuple[Rational, Rational]) -> tuple[Any, ...]:
         """The fields of a `Situation`, as a plain tuple: making it costs half."""

@@ -1,5 +1,7 @@
 """A driver's sessions over all sellers: a projection by driver, rebuilt from the books at any time."""
 
+from typing import Any, ClassVar
+
 from django.db import models
 
 from accounts.identifiers import uuid7
@@ -39,6 +41,8 @@ class DriverHistoryEntry(models.Model):
     failure = models.CharField(max_length=300, blank=True)
     receipt_id = models.UUIDField(null=True, blank=True)
     receipt_number = models.CharField(max_length=30, blank=True)
+
+    objects: ClassVar[Any] = models.Manager()
 
     class Meta:
         ordering = ["-started_at"]

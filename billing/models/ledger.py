@@ -5,6 +5,8 @@ Positive amounts are debits, negative ones credits. The database holds the rules
 account's currency and organisation, and nothing is ever updated, deleted or truncated.
 """
 
+from typing import Any, ClassVar
+
 from django.db import models
 
 from accounts.identifiers import uuid7
@@ -97,6 +99,8 @@ class Entry(models.Model):
     account = models.ForeignKey(Account, on_delete=models.PROTECT, related_name="entries", db_index=False)
     amount = MoneyField()
     booked_at = models.DateTimeField()
+
+    objects: ClassVar[Any] = models.Manager()
 
     class Meta:
         indexes = [

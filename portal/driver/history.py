@@ -65,7 +65,8 @@ class History:
 
 def entries_of(driver: Driver) -> QuerySet[DriverHistoryEntry]:
     """All of a driver's sessions that were charged, newest first."""
-    return DriverHistoryEntry.objects.filter(driver=driver).order_by("-started_at", "-id")
+    rows: QuerySet[DriverHistoryEntry] = DriverHistoryEntry.objects.filter(driver=driver)
+    return rows.order_by("-started_at", "-id")
 
 
 def history_of(driver: Driver, query: Mapping[str, str]) -> History:

@@ -24,7 +24,7 @@ ENDED_WITHOUT_CHARGING = (State.RELEASING, State.RELEASED, State.EXPIRED)
 
 @dataclass(frozen=True)
 class GuestCharge:
-    """Where a guest's charge stands. `step`: card, plug, charging, settling, done or off."""
+    """Where a guest's charge stands. `step`: card, plug, charging, review, settling, done, off."""
 
     payment: Payment
     connector: Connector
@@ -69,12 +69,8 @@ def stop(request: HttpRequest, named: dict[str, str], signed: str) -> HttpRespon
 
 def charge_of(payment: Payment) -> GuestCharge:
     """How far the guest has come; reads, never changes."""
-    connector = (
-        Connector.objects.of(payment.organisation_id)
-        .select_related("evse__station__site")
-        .get(pk=payment.connector_id)
-    )
     session = _session(payment)
+    connector = _connector(payment)
     running = None
     if session is not None and session.state == ChargingSession.State.ACTIVE:
         running = running_sessions([session])[0]
@@ -83,6 +79,14 @@ def charge_of(payment: Payment) -> GuestCharge:
     return GuestCharge(
         payment, connector, step, running, shares_of(priced) if priced else None, _receipt_url(payment)
     )
+
+
+def _connector(payment: Payment) -> Connector:
+    if payment.connector_id is None:
+        raise Http404(_("There is nothing here."))
+    places = Connector.objects.of(payment.organisation_id).select_related("evse__station__site")
+    connector: Connector = places.get(pk=payment.connector_id)
+    return connector
 
 
 def _step(payment: Payment, session: ChargingSession | None) -> str:
@@ -94,6 +98,8 @@ def _step(payment: Payment, session: ChargingSession | None) -> str:
         return "plug"
     if session.state == ChargingSession.State.ACTIVE:
         return "charging"
+    if session.quality == ChargingSession.Quality.HELD:
+        return "review"
     return "settling" if payment.state in (State.HELD, State.DUE) else "done"
 
 

@@ -12,8 +12,9 @@ from moneyed import Money
 
 import fakestripe
 from accounts.models import Driver, Organisation
-from billing import cards, guests, stripe_calls, stripe_client, sweeps
+from billing import cards, guests, stripe_calls, sweeps
 from billing.models import Payment
+from billing.stripe_client import ask
 from charging import rating
 from charging.models import ChargingSession
 from stations.models import Connector
@@ -64,14 +65,14 @@ def make_payer(card: str = "pm_card_visa", **fields: Any) -> Driver:
 
 def save_card(driver: Driver, card: str = "pm_card_visa") -> None:
     profile = cards._with_customer(driver)
-    params = {
+    params: Any = {
         "customer": profile.customer_id,
         "payment_method": card,
         "payment_method_types": ["card"],
         "usage": "off_session",
         "confirm": True,
     }
-    stripe_client.ask(lambda client: client.v1.setup_intents.create(params))  # type: ignore[arg-type]
+    ask(lambda client: client.v1.setup_intents.create(params))
     cards.refresh(driver)
 
 
@@ -104,7 +105,7 @@ def guest_charges(payment: Payment, *, kwh: int = 10, **fields: Any) -> Charging
 
 def events(stripe: fakestripe.Server) -> list[dict[str, Any]]:
     """All events so far, oldest first."""
-    found = stripe_client.ask(lambda client: client.v1.events.list({"limit": 100}))["data"]
+    found = ask(lambda client: client.v1.events.list({"limit": 100}))["data"]
     return list(reversed(found))
 
 

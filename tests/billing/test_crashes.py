@@ -39,9 +39,9 @@ def time_passes() -> None:
 
 
 def recover() -> None:
-    for _ in range(3):
-        settle()
-        time_passes()
+    """What the scheduler does within minutes."""
+    settle()
+    time_passes()
     settle()
 
 

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 from decimal import Decimal
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -25,12 +26,14 @@ def organisation() -> Organisation:
     return make_organisation()
 
 
-def book(organisation: Organisation, key: str = "k", amount: str = "10.00") -> Journal:
+def book(
+    organisation: Organisation, key: str = "k", amount: str = "10.00", at: datetime | None = None
+) -> Journal:
     postings = [Posting(Kind.STRIPE_CLEARING, euros(amount)), Posting(Kind.REVENUE, -euros(amount))]
-    return ledger.post(organisation.pk, key, Cause(Journal.Cause.CAPTURE, uuid4()), postings)
+    return ledger.post(organisation.pk, key, Cause(Journal.Cause.CAPTURE, uuid4()), postings, booked_at=at)
 
 
-def run(sql: str, *arguments: object) -> None:
+def run(sql: str, *arguments: Any) -> None:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(sql, arguments)
 
@@ -111,7 +114,8 @@ def test_raw_inserts_into_a_journal_are_refused(organisation: Organisation, case
         "DELETE FROM billing_entry",
         "TRUNCATE billing_entry",
         "TRUNCATE billing_entry_default",
-        "UPDATE billing_entry_default SET amount = 0.01",
+        "TRUNCATE {month}",
+        "UPDATE {month} SET amount = 0.01",
         "UPDATE billing_journal SET description = 'other'",
         "DELETE FROM billing_journal",
         "TRUNCATE billing_journal CASCADE",
@@ -121,22 +125,22 @@ def test_raw_inserts_into_a_journal_are_refused(organisation: Organisation, case
     ],
 )
 def test_raw_sql_can_not_change_the_books(organisation: Organisation, sql: str) -> None:
-    book(organisation)
+    month = f"billing_entry_{book(organisation).booked_at:%Y_%m}"
     with pytest.raises(DatabaseError):
-        run(sql)
+        run(sql.format(month=month))
     assert Entry.objects.count() == 2
 
 
 def test_a_new_months_partition_takes_its_rows_and_keeps_the_rules(organisation: Organisation) -> None:
-    book(organisation)  # the month has no partition yet
-    now = datetime.now(UTC)
-    table = f"billing_entry_{now:%Y_%m}"
-    assert ensure_months("billing_entry", "booked_at", now, count=1) == [table]
+    then = datetime(2001, 3, 4, tzinfo=UTC)  # a month that has no partition yet
+    book(organisation, at=then)
+    table = "billing_entry_2001_03"
+    assert ensure_months("billing_entry", "booked_at", then, count=1) == [table]
     try:
         with connection.cursor() as cursor:
             cursor.execute(f"SELECT count(*) FROM {table}")
             assert cursor.fetchone()[0] == 2
-        book(organisation, "another")
+        book(organisation, "another", at=then)
         for sql in ("DELETE FROM {}", "TRUNCATE {}", "UPDATE {} SET amount = 0.01"):
             with pytest.raises(DatabaseError):
                 run(sql.format(table))

@@ -1,6 +1,7 @@
 """What stations were told is safe, held against the database."""
 
 import json
+import os
 from collections import defaultdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ def missing_facts(ledger: Path) -> list[str]:
     """One line for each acknowledged start, stop or meter value that the database lacks, or counts twice."""
     import django
 
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "evbilling.settings")
     django.setup()
     from charging.models import ChargingSession, Reading
 

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, multiple, rule
+from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from fakestripe import ZERO_KEY, Server
 from fakestripe.api import Request
@@ -18,7 +18,8 @@ from fakestripe.schema.responses import object_problems
 from tests.fakestripe.test_responses import CLASSES
 
 CARDS = ("visa", "chargeDeclined", "authenticationRequired", "refundFail", "pendingRefund", "createDispute")
-AMOUNTS = st.integers(50, 5000)
+AMOUNTS = st.integers(300, 5000)
+PARTS = st.integers(1, 300)
 
 
 class Books(RuleBasedStateMachine):
@@ -41,23 +42,27 @@ class Books(RuleBasedStateMachine):
         assert answer.status in (200, 400, 402), answer.body
         return json.loads(answer.body)
 
+    @initialize(target=intents, amount=AMOUNTS)
+    def one_of_each(self, amount: int) -> Any:
+        return multiple(*(self._pay(amount, card, manual=False) for card in CARDS))
+
     @rule(target=intents, amount=AMOUNTS, card=st.sampled_from(CARDS), manual=st.booleans())
     def pay(self, amount: int, card: str, manual: bool) -> Any:
-        made = self._post(
-            "/v1/payment_intents",
-            **{
-                "amount": amount,
-                "currency": "eur",
-                "payment_method": f"pm_card_{card}",
-                "payment_method_types[0]": "card",
-                "confirm": "true",
-                "capture_method": "manual" if manual else "automatic",
-            },
-        )
-        found = made.get("id") or made["error"]["payment_intent"]["id"]
-        return multiple(found)
+        return self._pay(amount, card, manual=manual)
 
-    @rule(intent=intents, amount=AMOUNTS)
+    def _pay(self, amount: int, card: str, *, manual: bool) -> str:
+        params = {
+            "amount": amount,
+            "currency": "eur",
+            "payment_method": f"pm_card_{card}",
+            "payment_method_types[0]": "card",
+            "confirm": "true",
+            "capture_method": "manual" if manual else "automatic",
+        }
+        made = self._post("/v1/payment_intents", **params)
+        return str(made.get("id") or made["error"]["payment_intent"]["id"])
+
+    @rule(intent=intents, amount=PARTS | AMOUNTS)
     def capture(self, intent: str, amount: int) -> None:
         self._post(f"/v1/payment_intents/{intent}/capture", amount_to_capture=amount)
 
@@ -65,7 +70,7 @@ class Books(RuleBasedStateMachine):
     def cancel(self, intent: str) -> None:
         self._post(f"/v1/payment_intents/{intent}/cancel")
 
-    @rule(intent=intents, amount=AMOUNTS)
+    @rule(intent=intents, amount=PARTS)
     def refund(self, intent: str, amount: int) -> None:
         self._post("/v1/refunds", payment_intent=intent, amount=amount)
 
@@ -73,7 +78,7 @@ class Books(RuleBasedStateMachine):
     def challenge(self, intent: str, passed: bool) -> None:
         self.server.control.challenge(intent, passed=passed)
 
-    @rule(intent=intents, amount=AMOUNTS)
+    @rule(intent=intents, amount=PARTS)
     def transfer(self, intent: str, amount: int) -> None:
         charge = self.server.store.rows[intent].obj["latest_charge"] or "ch_none"
         params = {

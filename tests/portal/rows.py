@@ -13,7 +13,7 @@ from stations.models import Connector
 from tests.builders import connector_of, make_site, make_station, make_tariff, make_tariff_document
 
 
-def make_priced_connector(organisation: Organisation, **site: object) -> Connector:
+def make_priced_connector(organisation: Organisation, **site: str) -> Connector:
     """A connector at which 0.50 EUR/kWh, 1.20 EUR/h parked and 0.30 EUR a start are asked, 20 % tax on top."""
     connector = connector_of(make_station(make_site(organisation, **site)))
     document = make_tariff_document("0.50", parking="1.20", flat="0.30", tax="20")

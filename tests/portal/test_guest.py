@@ -1,6 +1,7 @@
 """The station's public page: price first, whoever asks; and links that open one payment only."""
 
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.test import Client
@@ -12,7 +13,17 @@ from billing.minor_units import zero
 from billing.models import Payment
 from portal.guest.station_page import page_of, rounded_up, station_of
 from stations.models import Connector, Status, StatusInterval
-from tests.builders import MONDAY, connector_of, make_organisation, make_site, make_station, make_tariff
+from tests.builders import (
+    MONDAY,
+    connector_of,
+    make_driver,
+    make_organisation,
+    make_session,
+    make_site,
+    make_station,
+    make_tariff,
+    make_token,
+)
 from tests.portal.rows import make_priced_connector
 from tests.portal.test_driver import text_of
 
@@ -41,15 +52,18 @@ def station_url(connector: Connector) -> str:
 
 def make_payment(connector: Connector, state: str) -> Payment:
     nothing = zero("EUR")
+    amounts: dict[str, Any] = {
+        "due": nothing,
+        "authorised": Money("45", "EUR"),
+        "captured": nothing,
+        "refunded": nothing,
+    }
     payment: Payment = Payment.objects.create(
         organisation_id=connector.organisation_id,
         method=Payment.Method.GUEST,
         state=state,
         connector=connector,
-        due=nothing,
-        authorised=Money("45", "EUR"),
-        captured=nothing,
-        refunded=nothing,
+        **amounts,
     )
     return payment
 
@@ -126,6 +140,15 @@ def test_the_guests_page_says_where_things_stand(
 ) -> None:
     signed = links.sign_payment(make_payment(connector, state))
     assert words in text_of(client.get(reverse("portal:guest-live", args=[signed])))
+
+
+def test_a_session_that_does_not_add_up_is_said_to_be_checked(client: Client, connector: Connector) -> None:
+    payment = make_payment(connector, Payment.State.HELD)
+    payment.token = make_token(make_driver(guest=True), kind="guest")
+    payment.save(update_fields=["token"])
+    make_session(connector, token=payment.token, quality="held", hold_reasons=["implausible_power"])
+    page = client.get(reverse("portal:guest-live", args=[links.sign_payment(payment)]))
+    assert "until then you are not charged" in text_of(page)
 
 
 def test_a_settled_page_stops_asking(client: Client, connector: Connector) -> None:

@@ -36,8 +36,10 @@ def make_columns(rng: Random, n: int) -> batch.Columns:
     return batch.Columns(*columns)
 
 
-def assert_same(tariff: pricing.Tariff, columns: batch.Columns, zone: str, **more: Any) -> batch.Totals:
-    totals = batch.rate(tariff, columns, zone, **more)
+def assert_same(
+    tariff: pricing.Tariff, columns: batch.Columns, zone: str, *, checked: bool = False, **more: Any
+) -> batch.Totals:
+    totals = batch.rate(tariff, columns, zone, checked=checked, **more)
     for i in range(len(columns)):
         one = pricing.price(tariff, columns.session(i), zone, **more)
         assert (one.net_minor, one.tax_minor) == (totals.net[i], totals.tax[i]), i
@@ -69,7 +71,8 @@ def test_a_tariff_of_clock_and_time_needs_no_scalar_engine(seed: int) -> None:
     )
     columns = make_columns(rng, 20)
 
-    totals = assert_same(tariff, columns, rng.choice(ZONES))
+    columns.check()
+    totals = assert_same(tariff, columns, rng.choice(ZONES), checked=True)
     assert totals.scalar < len(columns)
 
 

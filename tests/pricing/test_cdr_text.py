@@ -13,20 +13,24 @@ from hypothesis import strategies as st
 
 import pricing
 from pricing import cdr_text
-from tests.pricing.builders import MONDAY, cdr_json, period
+from tests.pricing.builders import MONDAY, cdr_json, period, stamp
 from tests.pricing.worlds import random_cdr
 
 
 def long_cdr(rng: Random, start: datetime = MONDAY) -> dict[str, Any]:
+    lengths = rng.choice(((60,), (60, 60, 61)))
     periods = [
         period(
-            rng.choice((60, 60, 61)),
+            rng.choice(lengths),
             ENERGY=rng.randint(1, 9) / 1000,
             **{rng.choice(("TIME", "PARKING_TIME")): True},
         )
         for _ in range(30)
     ]
-    return cdr_json(*periods, start=start)
+    cdr = cdr_json(*periods, start=start)
+    # A session may begin before its first period.
+    before = start - timedelta(seconds=rng.choice((0, 0, 30)))
+    return {**cdr, "start_date_time": stamp(before)}
 
 
 def outcome(read: Any, *arguments: Any) -> Any:
@@ -98,11 +102,11 @@ def test_measured_power_goes_the_plain_way() -> None:
 
 
 @pytest.mark.parametrize(
-    "stamp", ["2024-01-01T25:00:00Z", "2024-13-01T00:00:00Z", "2024-01-01 00:00:00Z", "soon"]
+    "bad", ["2024-01-01T25:00:00Z", "2024-13-01T00:00:00Z", "2024-01-01 00:00:00Z", "soon"]
 )
-def test_a_time_that_is_none_names_its_period(stamp: str) -> None:
+def test_a_time_that_is_none_names_its_period(bad: str) -> None:
     cdr = long_cdr(Random(2))
-    cdr["charging_periods"][5]["start_date_time"] = stamp
+    cdr["charging_periods"][5]["start_date_time"] = bad
 
     assert outcome(pricing.Session.from_cdr_json, json.dumps(cdr)) == outcome(pricing.Session.from_cdr, cdr)
 

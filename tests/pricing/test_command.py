@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import runpy
 import subprocess
 import sys
 from pathlib import Path
@@ -84,14 +85,30 @@ def test_batch_answers_line_by_line_and_goes_on_after_an_error(tmp_path: Path) -
 
 def test_deep_json_is_an_error_not_a_traceback(tmp_path: Path) -> None:
     deep: Any = 1
-    for _ in range(400):
+    for _ in range(600):
         deep = [deep]
     path = tmp_path / "cases.jsonl"
     path.write_text(json.dumps({"id": 7, "tariff": {**TARIFF, "x": deep}, "cdr": CDR, "timezone": "UTC"}))
     out = io.StringIO()
     main(["rate", "--batch", str(path)], out)
 
-    assert json.loads(out.getvalue())["id"] == 7
+    answer = json.loads(out.getvalue())
+    assert (answer["id"], answer["field"]) == (7, "case")
+
+
+def test_batch_reads_standard_input(monkeypatch: pytest.MonkeyPatch) -> None:
+    case = json.dumps({"id": 1, "tariff": TARIFF, "cdr": CDR, "timezone": "UTC"})
+    monkeypatch.setattr(sys, "stdin", io.StringIO(case))
+
+    assert run("rate", "--batch", "-")[1]["total"]["gross"] == "5.50"
+
+
+def test_the_module_runs(monkeypatch: pytest.MonkeyPatch, files: dict[str, str]) -> None:
+    monkeypatch.setattr(sys, "argv", ["pricing", "lint", files["tariff"]])
+
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_module("pricing", run_name="__main__")
+    assert ended.value.code == 0
 
 
 def test_batch_reads_standard_input_as_a_process() -> None:

@@ -97,6 +97,8 @@ def test_a_missing_tariff_is_an_error_never_a_price_of_zero() -> None:
         (((0, 5), (61, 6)), (), {}, "session.readings[1][0]"),
         (((0, 5, 7),), (), {}, "session.readings"),
         ((5,), (), {}, "session.readings"),
+        (((0, 1.5), (60, 2.5)), (), {}, "session.readings"),
+        (((0, 0), (float("nan"), 2)), (), {}, "session.readings"),
         ((), ((10, pricing.State.PARKED), (5, pricing.State.CHARGING)), {}, "session.states[1][0]"),
         ((), ((61, pricing.State.PARKED),), {}, "session.states[0][0]"),
         ((), ((0, "PARKED"),), {}, "session.states[0][1]"),
@@ -237,6 +239,11 @@ def test_the_floor_policy_cuts_and_is_named() -> None:
     priced = pricing.price(tariff, make_session((0, 0), (60, 1)), "UTC", policy=pricing.FLOOR)
 
     assert (priced.policy, priced.total.net, priced.total.tax) == ("floor", Decimal("0.99"), Decimal("0.09"))
+
+
+def test_a_plan_is_checked() -> None:
+    assert field_of(pricing.planned, MONDAY, energy_wh=-1, power_w=1) == "energy_wh"
+    assert field_of(pricing.planned, MONDAY, energy_wh=1, power_w=1, parked_s=-1) == "parked_s"
 
 
 def test_numbers_are_read_exactly_and_bounded() -> None:

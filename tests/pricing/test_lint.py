@@ -52,6 +52,7 @@ def test_a_shadowed_element_is_named(earlier: dict[str, Any], later: dict[str, A
         ({"day_of_week": ["MONDAY"]}, {}),
         ({"start_date": "2024-02-01"}, {"start_date": "2024-01-01"}),
         ({"end_date": "2024-02-01"}, {}),
+        ({}, {"min_kwh": 9, "max_kwh": 3}),
         ({"evse_kind": "AC"}, {"evse_kind": "DC"}),
         ({"reservation": "RESERVATION"}, {}),
     ],
@@ -63,6 +64,7 @@ def test_an_element_that_can_win_is_not_shadowed(earlier: dict[str, Any], later:
 def test_hours_and_energies_that_nothing_prices() -> None:
     assert codes(element(ENERGY, start_time="08:00", end_time="22:00")) == [(None, "gap")]
     assert codes(element(ENERGY, max_kwh=20)) == [(None, "gap")]
+    assert codes(element(ENERGY, start_time="06:00", end_time="24:00")) == [(None, "gap")]
     (finding,) = pricing.lint(make_tariff(element(ENERGY, max_kwh=20)))
     assert "beyond 20 kWh" in finding.message
     assert codes(element(ENERGY, start_time="08:00"), element(ENERGY, end_time="08:00")) == []
@@ -108,6 +110,7 @@ def test_afir_from_fifty_kilowatts() -> None:
     assert codes(element(FLAT), power_kw=50)[0] == (None, "afir-kwh")
     assert codes(element(FLAT), country_code="CH") == []
     assert codes(element(FLAT), type="REGULAR") == []
+    assert pricing.lint(make_tariff(element(FLAT)))[0].to_json()["code"] == "afir-kwh"
     severities = {finding.severity for finding in pricing.lint(make_tariff(element(FLAT)))}
     assert severities == {"info"}
 

@@ -111,6 +111,26 @@ def test_idle_grace_counts_from_when_the_vehicle_stopped() -> None:
     assert quantities(tariff, session) == [("PARKING_TIME", 0, 1800)]
 
 
+def test_a_state_of_no_length_interrupts_nothing() -> None:
+    tariff = make_tariff(element(component("PARKING_TIME", 6), min_idle_time=900))
+    states = ((0, State.PARKED), (600, State.WITHHELD), (600, State.PARKED))
+    session = pricing.Session(MONDAY, MONDAY + timedelta(seconds=1800), (), states)
+    periods = period(600, PARKING_TIME=True), period(0), period(1200, PARKING_TIME=True)
+
+    assert quantities(tariff, session) == [("PARKING_TIME", 0, 900)]
+    assert quantities(tariff, pricing.Session.from_cdr(cdr_json(*periods))) == [("PARKING_TIME", 0, 900)]
+
+
+def test_a_state_at_the_very_end_begins_no_charging_session() -> None:
+    tariff = make_tariff(element(component("FLAT", 6)), min_price=9)
+    states = ((0, State.RESERVED), (60, State.CHARGING))
+    session = pricing.Session(MONDAY, MONDAY + timedelta(seconds=60), (), states)
+    cdr = cdr_json(period(60, RESERVATION_TIME=True), period(0, ENERGY=0))
+
+    for each in (session, pricing.Session.from_cdr(cdr)):
+        assert pricing.price(tariff, each, "UTC").total.gross == 0
+
+
 def test_withheld_time_is_neither_charging_nor_parking() -> None:
     tariff = make_tariff(element(component("TIME", 1), component("PARKING_TIME", 1)))
     states = ((60, State.WITHHELD), (120, State.PARKED))
@@ -130,6 +150,13 @@ def test_telemetry_beats_the_slope_of_the_register() -> None:
 
     assert quantities(tariff, make_session(*readings)) == [("ENERGY", 1, 4000)]
     assert quantities(tariff, session) == [("ENERGY", 0, 1000), ("ENERGY", 1, 3000)]
+
+
+def test_energy_taken_in_no_time_has_the_power_of_its_neighbours() -> None:
+    tariff = make_tariff(element(component("ENERGY", 1), max_power=10), element(component("ENERGY", 2)))
+    session = make_session((0, 0), (1800, 1000), (1800, 2000), (3600, 3000))
+
+    assert quantities(tariff, session) == [("ENERGY", 0, 3000)]
 
 
 def test_without_telemetry_restrictions_on_it_match() -> None:
@@ -163,7 +190,8 @@ def test_a_session_of_years_is_cut_at_every_change() -> None:
     tariff = make_tariff(element(component("TIME", 1), day_of_week=["MONDAY"]))
     session = make_session((0, 0), length=7 * 86_400 * 104)
 
-    (total,) = {sum(quantity for _, _, quantity in quantities(tariff, session, "America/New_York"))}
+    again = [quantities(tariff, session, "America/New_York") for _ in range(2)]
+    (total,) = {sum(quantity for _, _, quantity in each) for each in again}
     # 104 Mondays; New York's own days of change are Sundays, the start is five hours into Monday.
     assert total == 104 * 86_400
 

@@ -92,12 +92,12 @@ def _job(options: dict[str, Any]) -> Job:
     """All that can be wrong is told before anything is written."""
     mapping = load_mapping(options["mapping"])
     zone = _zone(options["timezone"])
-    document = _document(options["tariff"], options["currency"])
+    document = _document(Path(options["tariff"]), options["currency"])
     for path in options["files"]:
         header, _ = open_rows(path, mapping)
         columns_of(header, mapping)
     organisation = _organisation(options, document["currency"], mapping.country, zone)
-    version = _version(organisation, document, options["tariff"])
+    version = _version(organisation, document, Path(options["tariff"]))
     return Job(mapping, organisation, version, zone, _span(options["first"], options["last"]))
 
 

@@ -1,0 +1,117 @@
+"""axe finds nothing on any page, in light and dark, on a phone and a desk; the keyboard reaches all of it."""
+
+from datetime import timedelta
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.utils import timezone
+from playwright.sync_api import Page, expect
+from pytest_django import Settings
+
+from accounts.models import User
+from billing import links
+from billing.models import Payment
+from stations.models import Status, StatusInterval
+from tests.billing.journeys import charge_at, make_payer, make_place, settle
+from tests.browser.conftest import DESK, PHONE, OpenPage, log_in
+from tests.builders import make_member, make_session, make_user
+
+PASSWORD = "plug-in-and-charge"
+
+
+@pytest.fixture
+def addresses(site: str, settings: Settings) -> dict[str, list[str]]:
+    """Pages for nobody in particular, and pages for somebody who is driver and owner at once, all with content."""
+    settings.DEBUG = True  # for /design/; error pages have a test of their own
+    place = make_place(flat="0.30", parking="1.20")
+    user = make_user("mara@example.test", PASSWORD, name="Mara Vogt")
+    driver = make_payer(user=user)
+    make_member(place.organisation, user=user)
+    StatusInterval.objects.create(
+        organisation_id=place.organisation_id, connector=place, status=Status.CHARGING, since=timezone.now()
+    )
+    sessions = [charge_at(place, driver, start=timezone.now() - timedelta(days=days)) for days in (1, 35)]
+    make_session(
+        place, driver=driver, seconds=None, transaction_id="5", start=timezone.now() - timedelta(minutes=9)
+    )
+    settle()
+    station, slug = place.evse.station, place.organisation.slug
+    paid = links.sign_payment(Payment.objects.filter(driver=driver).latest("created_at"))
+    own = [
+        "/driver/",
+        "/driver/history/",
+        "/driver/charge/",
+        "/driver/account/",
+        f"/driver/sessions/{sessions[0].pk}/",
+        "/owner/",
+        f"/owner/{slug}/",
+        f"/owner/{slug}/sessions/",
+        f"/owner/{slug}/sessions/{sessions[0].pk}/",
+        f"/owner/{slug}/stations/",
+        f"/owner/{slug}/stations/{station.pk}/code/",
+        "/accounts/email/",
+        "/accounts/password/change/",
+        "/accounts/2fa/",
+        "/accounts/logout/",
+    ]
+    anybody = [
+        "/",
+        "/design/",
+        f"/s/{station.public_code}/",
+        f"/pay/{paid}/",
+        "/accounts/login/",
+        "/accounts/signup/",
+        "/accounts/password/reset/",
+    ]
+    return {"anybody": anybody, "own": own}
+
+
+@pytest.mark.parametrize(
+    ("size", "theme"),
+    [(PHONE, "light"), (PHONE, "dark"), (DESK, "light"), (DESK, "dark")],
+    ids=["phone-light", "phone-dark", "desk-light", "desk-dark"],
+)
+def test_axe_finds_nothing_and_nothing_sticks_out(
+    site: str, addresses: dict[str, list[str]], open_page: OpenPage, size: dict[str, int], theme: str
+) -> None:
+    page = open_page(size=size, theme=theme)
+    found = [one for path in addresses["anybody"] for one in complaints(page, site + path)]
+    log_in(page, site, "mara@example.test", PASSWORD)
+    found += [one for path in addresses["own"] for one in complaints(page, site + path)]
+    assert found == []
+
+
+def complaints(page: Page, url: str) -> list[str]:
+    """What is wrong with a page, in words."""
+    answer = page.goto(url)
+    wrong = [] if answer is not None and answer.status == 200 else [f"{url}: did not answer 200"]
+    violations = Axe().run(page).response["violations"]
+    wrong += [f"{url}: {one['id']} at {one['nodes'][0]['html'][:200]}" for one in violations]
+    if page.evaluate("document.documentElement.scrollWidth > window.innerWidth"):
+        wrong.append(f"{url}: wider than the screen")
+    return wrong
+
+
+def test_error_pages_belong_to_the_design(site: str, open_page: OpenPage) -> None:
+    page = open_page()
+    answer = page.goto(f"{site}/there/is/no/such/page/")
+    assert answer is not None
+    assert answer.status == 404
+    expect(page.get_by_role("heading", name="There is nothing here")).to_be_visible()
+    assert Axe().run(page).response["violations"] == []
+
+
+def test_the_keyboard_reaches_the_content_first(
+    site: str, open_page: OpenPage, transactional_db: None
+) -> None:
+    page = open_page()
+    page.goto(f"{site}/accounts/login/")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Email")).to_be_focused()
+    page.keyboard.type("mara@example.test")
+    page.keyboard.press("Tab")
+    expect(page.get_by_label("Password", exact=True)).to_be_focused()
+    assert User.objects.count() == 0
