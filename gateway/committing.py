@@ -86,7 +86,8 @@ def _row(exchange: Exchange, payload: bytes, verdict: str) -> tuple[object, ...]
 
 
 def _log(rows: Sequence[tuple[object, ...]]) -> None:
-    with connection.cursor() as cursor, cursor.copy(COPY) as copy:
+    # Django wraps the errors of execute() alone; unwrapped, a lost connection would look like a refusal
+    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(COPY) as copy:
         for row in rows:
             copy.write_row(row)
 

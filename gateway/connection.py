@@ -99,7 +99,7 @@ class Connection(WSListener):
         """Send the answer to one call of the station, now that it is committed."""
         self._unanswered -= 1
         self._send(frame)
-        if self._paused and self._slowed_since is None and self._unanswered < self.options.pipeline:
+        if self._paused and self._timer is None and self._unanswered < self.options.pipeline:
             self._resume()
 
     async def call(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
@@ -208,10 +208,10 @@ class Connection(WSListener):
         wait_s = self._bucket.take(self.last_heard)
         if wait_s > 0:
             self._slow_down(wait_s)
-        else:
+        elif self._unanswered >= self.options.pipeline:
+            self._pause()
+        if self._bucket.is_half_empty:
             self._slowed_since = None
-            if self._unanswered >= self.options.pipeline:
-                self._pause()
         self._taker.submit(exchange)
 
     def _slow_down(self, wait_s: float) -> None:

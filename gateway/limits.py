@@ -42,6 +42,11 @@ class Bucket:
         self.at = now
         return self.wait_s(now)
 
+    @property
+    def is_half_empty(self) -> bool:
+        """A sign of calm: who floods keeps the bucket at its brim."""
+        return self.level <= self.burst / 2
+
     def wait_s(self, now: float) -> float:
         """The time until the bucket has room."""
         return max(0.0, self.level - (now - self.at) * self.rate - self.burst) / self.rate

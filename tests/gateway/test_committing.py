@@ -1,12 +1,14 @@
 """Batches: what the database refuses harms no other call, and a database that is away is waited for."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import pytest
 from django.db import OperationalError, connection
 
-from charging.ingest import Reporter, StatusReported
+from charging import ingest
+from charging.ingest import Fact, Outcome, Reporter, StatusReported
 from charging.models import QuarantinedFact
 from gateway import committing
 from gateway.committing import DatabaseAway, commit
@@ -63,6 +65,26 @@ def test_a_lost_connection_is_told_and_the_next_commit_has_a_new_one() -> None:
     with pytest.raises(DatabaseAway):
         commit([said])
     assert commit([said])[0].startswith(b"[3")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_connection_lost_between_facts_and_log_refuses_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    said = exchange(make_station(), "Available")
+    write_facts = ingest.commit
+
+    def die_after(facts: Sequence[Fact]) -> list[Outcome]:
+        outcomes = write_facts(facts)
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_backend_pid()")
+            end_backend(cursor.fetchone()[0])
+        return outcomes
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ingest, "commit", die_after)
+        with pytest.raises(DatabaseAway):
+            commit([said])
+    assert commit([said])[0].startswith(b"[3")
+    assert not QuarantinedFact.objects.exists()
 
 
 def end_backend(pid: int) -> None:
