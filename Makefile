@@ -67,7 +67,7 @@ bench-%: $(RUNTIME)  ## measure one thing, for example `make bench-pricing`
 	@$(VENV)/python -m benchmarks.$*
 
 fuzz: $(TOOLS)  ## long random runs of the property tests
-	@$(VENV)/python -m pytest -m fuzz $(ARGS)
+	@FUZZ_PAIRS=1000000 $(VENV)/python -m pytest tests/pricing/test_reference.py -m fuzz -s $(ARGS)
 
 chaos: $(TOOLS)  ## fifteen minutes of charging with processes killed at random, then the books are verified
 	@$(VENV)/python -m tests.chaos $(ARGS)
