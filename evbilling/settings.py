@@ -17,6 +17,8 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 BASE_URL = env.str("BASE_URL", default="http://127.0.0.1:8000")
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[BASE_URL])
 GATEWAY_URL = env.str("GATEWAY_URL", default="ws://127.0.0.1:9000/ocpp")
+GATEWAY_ALLOW_PROFILE_0 = env.bool("GATEWAY_ALLOW_PROFILE_0", default=False)
+GATEWAY_TRUSTED_PROXIES = tuple(env.list("GATEWAY_TRUSTED_PROXIES", default=[]))
 
 INSTALLED_APPS = [
     "unfold",
@@ -135,6 +137,7 @@ ACCOUNT_SIGNUP_FIELDS = ["email*", "password1*", "password2*"]
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
 ACCOUNT_EMAIL_VERIFICATION = env.str("ACCOUNT_EMAIL_VERIFICATION", default="optional")
 ACCOUNT_PREVENT_ENUMERATION = True
+SECOND_FACTOR_FOR_MEMBERS = env.bool("SECOND_FACTOR_FOR_MEMBERS", default=False)
 MFA_SUPPORTED_TYPES = ["totp", "recovery_codes", "webauthn"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 AXES_ONLY_ADMIN_SITE = True
