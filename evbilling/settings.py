@@ -4,6 +4,7 @@ from pathlib import Path
 
 import environ
 
+from evbilling.admin_look import UNFOLD  # noqa: F401  unfold reads it from here
 from evbilling.embedded import database_url, redis_url, run_dir
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -216,12 +217,6 @@ CONTENT_SECURITY_POLICY = {
     },
 }
 
-UNFOLD = {
-    "SITE_TITLE": "evbilling",
-    "SITE_HEADER": "evbilling",
-    "SITE_SYMBOL": "ev_station",
-    "SHOW_HISTORY": True,
-}
 DJANGO_TABLES2_TABLE_ATTRS = {"class": "table"}
 
 LOGGING = {

@@ -124,7 +124,7 @@ class Migration(migrations.Migration):
                 ('driver', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='history', to='accounts.driver')),
             ],
             options={
-                'ordering': ['-started_at'],
+                'verbose_name_plural': 'driver history entries', 'ordering': ['-started_at'],
             },
         ),
         migrations.CreateModel(

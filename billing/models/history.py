@@ -46,6 +46,7 @@ class DriverHistoryEntry(models.Model):
 
     class Meta:
         ordering = ["-started_at"]
+        verbose_name_plural = "driver history entries"
         constraints = [
             models.UniqueConstraint(fields=["driver", "session_id"], name="driver_history_once"),
         ]

@@ -71,7 +71,7 @@ class Migration(migrations.Migration):
                 ('organisation', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='accounts.organisation')),
             ],
             options={
-                'ordering': ['-finished_at'],
+                'verbose_name_plural': 'import batches', 'ordering': ['-finished_at'],
                 'abstract': False,
             },
         ),

@@ -23,6 +23,7 @@ class ImportBatch(TenantModel):
 
     class Meta(TenantModel.Meta):
         ordering = ["-finished_at"]
+        verbose_name_plural = "import batches"
 
     def __str__(self) -> str:
         return f"{self.file_name} ({self.rows_in} rows)"
