@@ -15,7 +15,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import psutil  # type: ignore[import-untyped]  # it brings no types
+import psutil
 from psycopg import connect, sql
 
 from evbilling.embedded import Postgres, Use, run_dir

@@ -20,7 +20,7 @@ def set_column(row: models.Model, **columns: Any) -> None:
 
 def copy_row(row: models.Model, **changed: Any) -> None:
     """INSERT the row once more under a new id, with other columns changed."""
-    columns = [field.column for field in row._meta.local_concrete_fields]
+    columns = [field.column for field in row._meta.local_concrete_fields if field.column is not None]
     values = {"id": "gen_random_uuid()", **dict.fromkeys(changed, "%s")}
     chosen = ", ".join(values.get(column, f'"{column}"') for column in columns)
     names = ", ".join(f'"{column}"' for column in columns)
@@ -40,5 +40,5 @@ def refused_by(constraint: str) -> Iterator[None]:
             cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
 
 
-def _id_of(row: models.Model) -> object:
+def _id_of(row: models.Model) -> Any:
     return row.serializable_value("id")  # the pk of a partitioned table is composite

@@ -60,23 +60,27 @@ class TestPages:
             assert client.get(path).status_code == 200
         return len(captured)
 
-    def test_a_list_asks_as_many_questions_for_many_rows_as_for_few(self, model, staff: Client) -> None:
+    def test_a_list_asks_as_many_questions_for_many_rows_as_for_few(
+        self, model: type[models.Model], staff: Client
+    ) -> None:
         make_one_of_each(1)
         few = self.queries(staff, url(model, "changelist"))
         for number in range(2, 5):
             make_one_of_each(number)
         assert self.queries(staff, url(model, "changelist")) <= few
 
-    def test_search_and_filters_work(self, model, staff: Client) -> None:
+    def test_search_and_filters_work(self, model: type[models.Model], staff: Client) -> None:
         make_one_of_each(1)
         assert staff.get(url(model, "changelist"), {"q": "a b"}).status_code == 200
 
-    def test_each_row_opens(self, model, staff: Client) -> None:
+    def test_each_row_opens(self, model: type[models.Model], staff: Client) -> None:
         make_one_of_each(1)
         for row in model._default_manager.all():
             assert staff.get(url(model, "change", row.pk)).status_code == 200
 
-    def test_adding_opens_where_rows_are_added_by_hand(self, model, staff: Client) -> None:
+    def test_adding_opens_where_rows_are_added_by_hand(
+        self, model: type[models.Model], staff: Client
+    ) -> None:
         by_hand = model._meta.label not in RECORDS or model._meta.label == "tariffs.TariffVersion"
         assert staff.get(url(model, "add")).status_code == (200 if by_hand else 403)
 
@@ -86,6 +90,7 @@ def test_facts_and_money_can_be_neither_changed_nor_deleted(label: str, staff: C
     make_one_of_each(1)
     (model,) = [each for each in MODELS if each._meta.label == label]
     row = model._default_manager.first()
+    assert row is not None
     assert staff.post(url(model, "change", row.pk), {"organisation": ""}).status_code == 403
     assert staff.post(url(model, "delete", row.pk), {"post": "yes"}).status_code == 403
     assert model._default_manager.filter(pk=row.pk).exists()

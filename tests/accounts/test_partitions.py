@@ -1,6 +1,7 @@
 """Tables by month: rows land in their month, upkeep adds months and loses none."""
 
 from datetime import UTC, datetime, timedelta
+from uuid import UUID
 
 import pytest
 from django.db import connection
@@ -13,7 +14,7 @@ pytestmark = pytest.mark.django_db
 LATER = datetime(2031, 11, 20, tzinfo=UTC)
 
 
-def partition_of(session_id: object) -> set[str]:
+def partition_of(session_id: UUID) -> set[str]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT DISTINCT tableoid::regclass::text FROM charging_reading WHERE session_id = %s",

@@ -1,5 +1,9 @@
 """The review queue in the admin: who decides says why."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -8,6 +12,9 @@ from accounts.models import User
 from charging import rating
 from charging.models import ChargingSession, QuarantinedFact
 from tests.builders import make_session, make_user
+
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
 
 pytestmark = pytest.mark.django_db
 
@@ -27,7 +34,7 @@ def held() -> ChargingSession:
     return session
 
 
-def decide(client: Client, session: ChargingSession, what: str, note: str) -> object:
+def decide(client: Client, session: ChargingSession, what: str, note: str) -> Answer:
     path = reverse(f"admin:charging_chargingsession_{what}", args=[session.pk])
     return client.post(path, {"note": note, "_form_submitted": "on"})
 
@@ -41,6 +48,8 @@ def test_a_held_session_is_decided_on_with_a_reason(
     held.refresh_from_db()
     assert held.quality == quality
     review = held.reviews.last()
+    assert review is not None
+    assert review.by is not None
     assert (review.note, review.by.email) == ("looked at the log", "root@example.test")
 
 

@@ -2,6 +2,7 @@
 
 import threading
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.db import DatabaseError, connection, connections, transaction
@@ -19,7 +20,7 @@ from tests.builders import (
 )
 
 
-def make_priced(**fields: object) -> ChargingSession:
+def make_priced(**fields: Any) -> ChargingSession:
     connector = connector_of(make_station())
     make_tariff(organisation=connector.organisation)
     session = make_session(connector, **{"readings": [(1800, 5_000)], **fields})

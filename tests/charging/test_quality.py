@@ -1,6 +1,8 @@
 """No money moves on facts that can't be right; a person decides, and it is written down who and why."""
 
+from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
@@ -16,7 +18,7 @@ from tests.builders import MONDAY, connector_of, make_session, make_station, mak
 HOUR = 3600
 
 
-def facts(energy_wh: int = 10_000, duration_s: int = HOUR, **fields: object) -> Facts:
+def facts(energy_wh: int = 10_000, duration_s: int = HOUR, **fields: Any) -> Facts:
     return Facts(
         **{
             "start": MONDAY,
@@ -63,7 +65,7 @@ def test_evidence_says_what_was_seen() -> None:
     assert finding.evidence == {"from_s": 600, "from_wh": 4_000, "to_s": 1200, "to_wh": 3_000}
 
 
-def make_priceable(**fields: object) -> ChargingSession:
+def make_priceable(**fields: Any) -> ChargingSession:
     connector = connector_of(make_station())
     make_tariff(organisation=connector.organisation)
     return make_session(connector, **fields)
@@ -92,6 +94,7 @@ class TestTheGate:
 
     def test_neighbours_within_a_minute_are_no_overlap(self) -> None:
         first = make_priceable()
+        assert first.ended_at is not None
         second = make_session(first.connector, start=first.ended_at - timedelta(seconds=50))
         rating.sweep()
         for session in (first, second):
@@ -129,7 +132,7 @@ class TestTheGate:
 
 @pytest.mark.django_db
 class TestAPersonDecides:
-    def held(self, **fields: object) -> ChargingSession:
+    def held(self, **fields: Any) -> ChargingSession:
         session = make_priceable(**{"energy_wh": 0, "seconds": 2 * HOUR, **fields})
         rating.sweep()
         session.refresh_from_db()
@@ -143,6 +146,7 @@ class TestAPersonDecides:
         session.refresh_from_db()
         assert (session.state, session.quality) == ("priced", "released")
         review = session.reviews.last()
+        assert review is not None
         assert (review.action, review.by, review.note) == ("released", user, "vehicle was full")
         assert review.reasons == ["zero_energy"]
 
@@ -154,7 +158,7 @@ class TestAPersonDecides:
         assert (session.state, session.quality) == ("ended", "waived")
 
     @pytest.mark.parametrize("decide", [quality.release, quality.waive])
-    def test_a_decision_needs_a_reason(self, decide) -> None:
+    def test_a_decision_needs_a_reason(self, decide: Callable[..., ChargingSession]) -> None:
         with pytest.raises(ValidationError, match="Say why"):
             decide(self.held(), by=make_user(), note="  ")
 
@@ -188,7 +192,7 @@ class TestStaleSessions:
     now = MONDAY + timedelta(days=2)
     begun = MONDAY + timedelta(hours=10)
 
-    def running(self, **fields: object) -> ChargingSession:
+    def running(self, **fields: Any) -> ChargingSession:
         fields = {"last_reading_at": self.begun + timedelta(hours=1), "last_register_wh": 9_000, **fields}
         return make_session(seconds=None, start=self.begun, **fields)
 

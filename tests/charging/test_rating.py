@@ -2,9 +2,11 @@
 
 from datetime import timedelta
 from decimal import Decimal
+from typing import Any
 
 import pytest
 from django.utils import timezone
+from pytest_django import DjangoCaptureOnCommitCallbacks
 
 from accounts.models import DriverGroup, DriverGroupMember
 from charging import rating, signals
@@ -26,7 +28,7 @@ pytestmark = pytest.mark.django_db
 CHARGING, PARKED = SessionState.State.CHARGING, SessionState.State.PARKED
 
 
-def make_priceable(document: dict[str, object] | None = None, **fields: object) -> ChargingSession:
+def make_priceable(document: dict[str, object] | None = None, **fields: Any) -> ChargingSession:
     connector = connector_of(make_station())
     make_tariff(document, organisation=connector.organisation)
     return make_session(connector, **fields)
@@ -128,11 +130,11 @@ def test_what_the_engine_refuses_is_held_with_the_field_it_named() -> None:
     assert session.reviews.get().evidence["not_priceable"]["field"] == "tariff.elements"
 
 
-def test_a_poison_session_stops_nobody(monkeypatch) -> None:
+def test_a_poison_session_stops_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
     poison, good = make_priceable(), make_priceable()
     priced_row = rating.priced_row
 
-    def explode_for_poison(session, *rest):
+    def explode_for_poison(session: ChargingSession, *rest: Any) -> PricedSession:
         if session.pk == poison.pk:
             raise ZeroDivisionError("boom")
         return priced_row(session, *rest)
@@ -210,8 +212,11 @@ def test_a_running_session_without_tariff_has_no_live_cost() -> None:
         rating.running_price(make_session(seconds=None), timezone.now())
 
 
-def test_billing_is_nudged_after_the_commit(django_capture_on_commit_callbacks) -> None:
-    session, heard = make_priceable(), []
+def test_billing_is_nudged_after_the_commit(
+    django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks,
+) -> None:
+    session = make_priceable()
+    heard: list[tuple[object, object]] = []
 
     def listen(**sent: object) -> None:
         heard.append((sent["organisation_id"], sent["session_id"]))

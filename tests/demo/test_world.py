@@ -45,4 +45,4 @@ def test_nobody_charges_twice_at_once_at_a_connector() -> None:
     for connector in Connector.objects.all():
         visits = list(connector.sessions.order_by("started_at"))
         assert visits
-        assert all(a.ended_at < b.started_at for a, b in pairwise(visits))
+        assert all(a.ended_at and a.ended_at < b.started_at for a, b in pairwise(visits))

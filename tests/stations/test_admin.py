@@ -1,5 +1,9 @@
 """Stations in the admin: an identity is claimed in the world, a password kept as a hash."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
 import pytest
 from django.test import Client
 from django.urls import reverse
@@ -7,6 +11,9 @@ from django.urls import reverse
 from accounts.models import RegistryKey, User
 from stations.models import Station
 from tests.builders import make_site, make_station
+
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
 
 pytestmark = pytest.mark.django_db
 
@@ -17,7 +24,7 @@ def staff(client: Client) -> Client:
     return client
 
 
-def add(client: Client, identity: str) -> object:
+def add(client: Client, identity: str) -> Answer:
     site = make_site()
     form = {
         "organisation": site.organisation_id, "site": site.pk, "identity": identity, "security_profile": 1,

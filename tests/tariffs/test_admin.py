@@ -1,7 +1,10 @@
 """The admin publishes tariffs and ends assignments; it never edits a price."""
 
+from __future__ import annotations
+
 import json
 from datetime import timedelta
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from django.test import Client
@@ -11,6 +14,9 @@ from django.utils import timezone
 from accounts.models import User
 from tariffs.models import Tariff, TariffAssignment, TariffVersion
 from tests.builders import make_organisation, make_site, make_tariff, make_tariff_document
+
+if TYPE_CHECKING:
+    from django.test.client import _MonkeyPatchedWSGIResponse as Answer
 
 pytestmark = pytest.mark.django_db
 ADD = "admin:tariffs_tariffversion_add"
@@ -22,7 +28,7 @@ def staff(client: Client) -> Client:
     return client
 
 
-def publish(client: Client, tariff: Tariff, document: object, valid_from: str = "") -> object:
+def publish(client: Client, tariff: Tariff, document: object, valid_from: str = "") -> Answer:
     day, _, time = valid_from.partition(" ")
     form = {"tariff": tariff.pk, "document": json.dumps(document), "valid_from_0": day, "valid_from_1": time}
     return client.post(reverse(ADD), form)
@@ -43,14 +49,16 @@ def test_adding_a_version_publishes_it(staff: Client) -> None:
         (make_tariff_document(), "2020-01-01 00:00", "valid_from", "is past"),
     ],
 )
-def test_a_refused_version_says_why_at_its_field(document, valid_from, field, message, staff: Client) -> None:
+def test_a_refused_version_says_why_at_its_field(
+    document: dict[str, Any], valid_from: str, field: str, message: str, staff: Client
+) -> None:
     tariff = make_tariff(organisation=make_organisation()).tariff
     answer = publish(staff, tariff, document, valid_from)
     assert message in str(answer.context["adminform"].form.errors[field])
     assert TariffVersion.objects.count() == 1
 
 
-def assign(client: Client, **changed: object) -> object:
+def assign(client: Client, **changed: object) -> Answer:
     form = {"valid_from_0": "2030-01-01", "valid_from_1": "00:00", "valid_until_0": "", "valid_until_1": ""}
     return client.post(reverse("admin:tariffs_tariffassignment_add"), {**form, **changed})
 

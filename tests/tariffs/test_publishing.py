@@ -2,6 +2,7 @@
 
 import threading
 from datetime import datetime, timedelta
+from typing import Any
 
 import pytest
 from django.db import connections
@@ -13,7 +14,7 @@ from tariffs.publishing import BEFORE_ALL, publish, record_history
 from tests.builders import make_organisation, make_tariff, make_tariff_document
 
 
-def make_empty_tariff(**fields: object) -> Tariff:
+def make_empty_tariff(**fields: Any) -> Tariff:
     return Tariff.objects.create(
         organisation=make_organisation(), **{"name": "Day", "currency": "EUR", **fields}
     )
@@ -51,7 +52,9 @@ class TestPublish:
             ({"currency": "EUR", "elements": []}, None, "tariff.elements"),
         ],
     )
-    def test_what_cannot_be_a_price_is_refused_by_its_field(self, document, valid_from, field: str) -> None:
+    def test_what_cannot_be_a_price_is_refused_by_its_field(
+        self, document: dict[str, Any], valid_from: datetime | None, field: str
+    ) -> None:
         with pytest.raises(PricingError) as refused:
             publish(make_empty_tariff(), document, valid_from)
         assert refused.value.field == field

@@ -4,6 +4,7 @@ import json
 from decimal import Decimal
 from io import StringIO
 from pathlib import Path
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -11,6 +12,7 @@ from django.db.models import Sum
 
 from charging import rating
 from charging.importing import run
+from charging.importing.books import Books
 from charging.models import ChargingSession, ImportBatch, PricedSession, QuarantinedFact
 from stations.models import EVSE, Site, Station
 from tests.builders import make_organisation, make_site, make_station, make_tariff_document
@@ -69,6 +71,12 @@ def books() -> tuple[object, ...]:
     return (*priced.values(), *counts)
 
 
+def latest_batch() -> ImportBatch:
+    batch = ImportBatch.objects.first()
+    assert batch is not None
+    return batch
+
+
 @pytest.mark.django_db
 class TestAnImport:
     def test_every_row_becomes_a_session_or_a_quarantined_fact_with_its_reason(self, files: Path) -> None:
@@ -96,6 +104,7 @@ class TestAnImport:
     def test_its_price_is_what_rating_makes_of_it(self, files: Path) -> None:
         import_all(files)
         for session in ChargingSession.objects.all():
+            assert session.ended_at is not None
             assert rating.running_price(session, session.ended_at).to_json(explain=True) == (
                 PricedSession.objects.get(session=session).result
             )
@@ -132,7 +141,7 @@ class TestAnImport:
         before = books()
         import_all(files)
         assert books() == before
-        again = ImportBatch.objects.first()
+        again = latest_batch()
         assert (again.imported, again.already_there, again.quarantined) == (0, 13, {})
 
     def test_a_row_refused_once_comes_in_when_the_mapping_is_better(self, files: Path) -> None:
@@ -141,7 +150,7 @@ class TestAnImport:
         better.write_text(shipped.read_text() + "\n[limits]\nlongest_h = 2000\n")
         import_all(files)
         import_all(files, mapping=str(better))
-        assert ImportBatch.objects.first().imported == 1
+        assert latest_batch().imported == 1
         fact = QuarantinedFact.objects.get(reason="open_too_long")
         assert (fact.resolved_at is not None, fact.resolution) == (True, "taken by a later import")
 
@@ -150,7 +159,7 @@ class TestAnImport:
         contradiction = GOOD[1].replace("5.7", "6.1")
         (files / "September 2018 - August 2019.csv").write_text(f"{HEADER}\n{contradiction}\n")
         import_all(files, "September 2018 - August 2019.csv")
-        assert ImportBatch.objects.first().quarantined == {"duplicate": 1}
+        assert latest_batch().quarantined == {"duplicate": 1}
         assert PricedSession.objects.get(session__station__identity="51249").energy_wh == 5_700
 
     def test_of_two_rows_for_one_start_the_one_that_charged_counts_in_any_order(self, files: Path) -> None:
@@ -164,7 +173,7 @@ class TestAnImport:
         import_all(files)
         import_all(files)
         assert QuarantinedFact.objects.count() == 4
-        assert ImportBatch.objects.first().already_there == 5
+        assert latest_batch().already_there == 5
 
     def test_organisations_do_not_see_each_others_imports(self, files: Path) -> None:
         import_all(files, organisation="north")
@@ -201,7 +210,9 @@ class TestARefusedImport:
         ],
         ids=lambda value: str(value)[:40],
     )
-    def test_says_what_is_wrong_and_writes_nothing(self, changed, message: str, files: Path) -> None:
+    def test_says_what_is_wrong_and_writes_nothing(
+        self, changed: dict[str, Any], message: str, files: Path
+    ) -> None:
         with pytest.raises(CommandError, match=message):
             import_all(files, *changed.pop("files", ()), **changed)
         assert not ChargingSession.objects.exists()
@@ -249,7 +260,7 @@ def test_a_failure_half_way_leaves_nothing_and_the_next_run_everything(
         raise Killed
 
     with monkeypatch.context() as patch:
-        patch.setattr(run.Books, "add_refusals", die)  # the sessions are written by then
+        patch.setattr(Books, "add_refusals", die)  # the sessions are written by then
         with pytest.raises(Killed):
             import_all(files)
     assert not ChargingSession.objects.exists()
