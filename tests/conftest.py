@@ -10,6 +10,7 @@ import pytest
 from pytest_django import DjangoDbBlocker
 
 from tests import databases, network
+from tests.chromium import browser  # noqa: F401  a fixture for all
 from tests.cleaning import Baseline
 
 

@@ -9,23 +9,13 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 import fakestripe
 from tests.fakestripe.builders import ALWAYS_ASKS, DECLINED, GOOD, Stripe, checkout
-from tests.network import CHROMIUM_ARGUMENTS
 
 pytestmark = pytest.mark.browser
 PHONE, DESKTOP = {"width": 360, "height": 740}, {"width": 1280, "height": 900}
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        arguments = [*CHROMIUM_ARGUMENTS, "--no-sandbox"]
-        chromium = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=arguments)
-        yield chromium
-        chromium.close()
 
 
 @pytest.fixture(params=["light", "dark"])
