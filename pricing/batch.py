@@ -19,8 +19,9 @@ from numpy.typing import NDArray
 from pricing.compiled import SESSION, Compiled, compile_tariff
 from pricing.engine import price
 from pricing.errors import PricingError
+from pricing.instants import LONGEST_S
 from pricing.rounding import HALF_UP, Policy
-from pricing.session import LONGEST_S, Session, State
+from pricing.session import Session, State
 from pricing.tariff import Tariff
 from pricing.timetable import zone_of
 

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from pricing import fields
 from pricing.errors import PricingError
 from pricing.fields import Rational, whole
+from pricing.instants import epoch_s, seconds_between, span_s
 from pricing.track import Bounds, Phase, Track
 
 _HOURS = {"TIME": "charging", "PARKING_TIME": "parking", "RESERVATION_TIME": "reserved"}
@@ -28,8 +29,6 @@ class Period(NamedTuple):
 
 def read(obj: Any, at: str) -> tuple[datetime, datetime, Track]:
     """Start, end and track of a CDR; PricingError names the path of the first unusable field."""
-    from pricing.session import epoch_s, span_s
-
     raw = fields.mapping(obj, at)
     end_name = "end_date_time" if raw.get("end_date_time") is not None else "stop_date_time"
     start = fields.moment(raw.get("start_date_time"), f"{at}.start_date_time")
@@ -54,8 +53,6 @@ def read(obj: Any, at: str) -> tuple[datetime, datetime, Track]:
 
 
 def _periods(value: Any, start: datetime, length: Rational, at: str) -> list[Period]:
-    from pricing.session import seconds_between
-
     listed = fields.sequence(value, at)
     if not listed:
         raise PricingError(at, "is empty; a CDR has one charging period at least")

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import datetime
 from enum import Enum
-from fractions import Fraction
 from itertools import chain
 from typing import Any
 
-from pricing import fields
+from pricing import cdr, cdr_text, fields
 from pricing.errors import PricingError
-from pricing.fields import Rational, whole
+from pricing.fields import Rational
+from pricing.instants import epoch_s, span_s
 from pricing.track import Bounds, Phase, Track
-
-LONGEST_S = 10 * 366 * 86_400
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class State(Enum):
@@ -76,17 +73,12 @@ class Session:
     @classmethod
     def from_cdr(cls, obj: Mapping[str, Any], at: str = "cdr") -> Session:
         """Read an OCPI CDR's charging periods (2.1.1, 2.2.1 or 2.3.0); see `pricing.cdr`."""
-        from pricing.cdr import read
-
-        start, end, track = read(obj, at)
-        return cls._of(start, end, track)
+        return cls._of(*cdr.read(obj, at))
 
     @classmethod
     def from_cdr_json(cls, text: str | bytes, at: str = "cdr") -> Session:
         """The same from the JSON text, much faster than parsing it where the CDR is long and regular."""
-        from pricing.cdr_text import read
-
-        return cls._of(*read(text, at))
+        return cls._of(*cdr_text.read(text, at))
 
     @classmethod
     def _of(cls, start: datetime, end: datetime, track: Track) -> Session:
@@ -100,31 +92,6 @@ class Session:
     @property
     def energy_wh(self) -> Rational:
         return self.track.energy[-1]
-
-
-def span_s(start: datetime, end: datetime, at: str, start_name: str, end_name: str) -> Rational:
-    """Seconds from start to end; PricingError where a time has no zone, they run backwards or for years."""
-    for value, name in ((start, start_name), (end, end_name)):
-        if value.utcoffset() is None:
-            raise PricingError(f"{at}.{name}", "needs a time zone; give an aware datetime")
-        fields.in_range(value, f"{at}.{name}")
-    length = seconds_between(start, end)
-    if length < 0:
-        raise PricingError(f"{at}.{end_name}", f"is before {start_name}")
-    if length > LONGEST_S:
-        raise PricingError(f"{at}.{end_name}", "makes a session of more than ten years; check both times")
-    return length
-
-
-def seconds_between(start: datetime, end: datetime) -> Rational:
-    gap = end - start
-    seconds = gap.days * 86_400 + gap.seconds
-    return whole(seconds + Fraction(gap.microseconds, 1_000_000)) if gap.microseconds else seconds
-
-
-def epoch_s(moment: datetime) -> Rational:
-    """Seconds since 1970 in UTC, exactly."""
-    return seconds_between(_EPOCH, moment)
 
 
 def _track(session: Session) -> Track:
