@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 def render(document: Document) -> bytes:
     """The PDF of a document; the same bytes each time, from the same fonts and library."""
-    from billing.typesetting import typeset  # loads Pango, which only the worker and this call need
+    from billing.typesetting import typeset  # Pango and WeasyPrint take a second to load
 
     return typeset(render_to_string("billing/pdf/document.html", page_of(document.snapshot)))
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from django.contrib.staticfiles import finders
 from weasyprint import HTML
+from weasyprint.document import Document
 from weasyprint.text.fonts import FontConfiguration
 from weasyprint.urls import URLFetcher, URLFetcherResponse
 
@@ -43,8 +44,13 @@ def _fonts() -> FontConfiguration:
 
 def typeset(html: str) -> bytes:
     """The PDF of a page; the same bytes each time, from the same fonts and library."""
+    made: bytes = laid_out(html).write_pdf()
+    return made
+
+
+def laid_out(html: str) -> Document:
+    """The page's boxes as they will be printed."""
     for name in OWN_FILES:
         _static(name.removeprefix("static:"))  # a missing font must not become another one in silence
     page = HTML(string=html, url_fetcher=OwnFilesOnly(), base_url=None)
-    made: bytes = page.write_pdf(font_config=_fonts())
-    return made
+    return page.render(font_config=_fonts())

@@ -4,16 +4,18 @@ import random
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import Any
 
 import pytest
 from django.core import mail
 from django.core.files.storage import default_storage
 from django.db import DatabaseError, connection, transaction
+from django.template.loader import render_to_string
 from django.test import Client
 
 import fakestripe
 from accounts.models import Organisation
-from billing import document_page, documents, links, numbering, pdf
+from billing import document_page, documents, links, numbering, pdf, typesetting
 from billing.models import Document, DocumentFile
 from billing.typesetting import typeset
 from tests.billing.journeys import charge_at, make_payer, make_place, settle
@@ -101,6 +103,19 @@ def test_the_pdf_comes_out_the_same_and_keeps_its_hash(receipt: Document) -> Non
     default_storage.delete(kept.name)
     assert pdf.content(receipt) == first
     assert default_storage.exists(kept.name)
+
+
+def test_nothing_on_a_page_sticks_out_of_its_margins(receipt: Document) -> None:
+    html = render_to_string("billing/pdf/document.html", document_page.page_of(receipt.snapshot))
+    [page] = typesetting.laid_out(html).pages
+    sheet = page._page_box
+    right = sheet.content_box_x() + sheet.width
+    outside = [box.text for box in sheet.descendants() if getattr(box, "text", "") and _end(box) > right + 1]
+    assert outside == []
+
+
+def _end(box: Any) -> float:
+    return float(box.position_x + box.width)
 
 
 def test_the_pdf_is_there_for_who_has_the_link_and_nobody_else(receipt: Document) -> None:
