@@ -153,7 +153,7 @@ class ChargingSession(TenantModel):
 
 
 class Reading(models.Model):
-    """One message's meter values. Partitioned by month of `at`; repeats are harmless and kept."""
+    """One message's meter values. Partitioned by month of `at`; a repeat has the same key."""
 
     pk = models.CompositePrimaryKey("id", "at")
     id = models.UUIDField(default=uuid7)
