@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from decimal import Decimal
@@ -20,17 +21,35 @@ from pricing.session import Session
 from pricing.tariff import Tariff
 from pricing.timetable import zone_of
 
+READER_LEFT = 128 + 13  # SIGPIPE
+
 
 def main(arguments: Sequence[str] | None = None, out: TextIO | None = None) -> int:
-    """Run one command; 0 when it could be done, 1 when the input can't be used, 2 for wrong usage."""
+    """Run one command; 0 when it could be done, 1 when the input can't be used, 2 for wrong usage.
+
+    141 when whoever read the answers has left, as `head` does: what a shell says of any tool ended so.
+    """
     options = _parser().parse_args(arguments)
     written = out or sys.stdout
     try:
-        return int(options.run(options, written))
+        code = _run(options, written)
+        written.flush()
+    except BrokenPipeError:
+        # What is still unwritten goes nowhere, or it would break the same pipe again when Python ends.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), written.fileno())
+        return READER_LEFT
+    return code
+
+
+def _run(options: argparse.Namespace, out: TextIO) -> int:
+    try:
+        return int(options.run(options, out))
+    except BrokenPipeError:
+        raise
     except PricingError as error:
-        _write(written, _error(error))
+        _write(out, _error(error))
     except (OSError, UnicodeError) as error:
-        _write(written, {"error": str(error)})
+        _write(out, {"error": str(error)})
     return 1
 
 

@@ -162,7 +162,7 @@ class Compiled:
         """Exact net and tax of amount units at one tax rate, in the currency."""
         of = self.groups[group]
         minor = 10**self.tariff.digits * of.bottom
-        return ExactAmounts(Fraction(units * of.net_top) / minor, Fraction(units * of.tax_top) / minor)
+        return ExactAmounts(Fraction(units * of.net_top, minor), Fraction(units * of.tax_top, minor))
 
 
 def compile_tariff(tariff: Tariff, zone: ZoneInfo) -> Compiled:

@@ -25,7 +25,7 @@ _DATE = re.compile(r"\d{4}-\d\d-\d\d\Z", re.ASCII)
 _FIRST_YEAR, _LAST_YEAR = 1900, 2500
 
 
-def whole(value: Fraction) -> Rational:
+def whole(value: Rational) -> Rational:
     """The same number as an int where it is one: ints keep the arithmetic fast."""
     return value.numerator if value.denominator == 1 else value
 

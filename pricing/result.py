@@ -28,15 +28,17 @@ class TaxTotal(NamedTuple):
 class Line:
     """What one component charges for one stretch, or what a price limit adds or takes.
 
-    A view of exact integers: amounts, times and reasons are worked out when they are read.
+    A view of exact integers: amounts, times and reasons are worked out when they are read. The amounts are
+    kept then, as totals, components and the written line all ask for them.
     """
 
-    __slots__ = ("_change", "_origin", "_run", "compiled")
+    __slots__ = ("_change", "_exact", "_origin", "_run", "compiled")
 
     def __init__(
         self, compiled: Compiled, run: Run, origin: Rational, change: Mapping[int, ExactAmounts] | None = None
     ) -> None:
         self.compiled, self._run, self._origin, self._change = compiled, run, origin, change
+        self._exact: ExactAmounts | None = None
 
     @property
     def kind(self) -> str:
@@ -99,6 +101,11 @@ class Line:
     @property
     def exact(self) -> ExactAmounts:
         """Before rounding, in the currency; a MAX_PRICE line is negative."""
+        if self._exact is None:
+            self._exact = self._amounts()
+        return self._exact
+
+    def _amounts(self) -> ExactAmounts:
         rate = self._run.rate
         if rate is None:
             return total_of((self._change or {}).values())
@@ -215,8 +222,7 @@ class PricedSession:
 
 def exact_text(value: Rational) -> str:
     """A decimal where the number ends in decimals, else a fraction such as "10/3"."""
-    fraction = Fraction(value)
-    top, bottom = fraction.numerator, fraction.denominator
+    top, bottom = value.numerator, value.denominator
     twos = (bottom & -bottom).bit_length() - 1
     rest, fives = bottom >> twos, 0
     while rest % 5 == 0:
@@ -244,7 +250,7 @@ def _maybe(value: Rational | None) -> str | None:
 
 
 def _quantity(value: Rational) -> int | str:
-    value = whole(Fraction(value))
+    value = whole(value)
     return value if isinstance(value, int) else exact_text(value)
 
 

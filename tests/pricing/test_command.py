@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import runpy
 import subprocess
 import sys
@@ -123,6 +124,37 @@ def test_batch_reads_standard_input_as_a_process() -> None:
     )
 
     assert json.loads(done.stdout)["total"]["gross"] == "5.50"
+
+
+def many_cases(tmp_path: Path) -> str:
+    """More answers than a pipe and Python's buffer hold."""
+    path = tmp_path / "cases.jsonl"
+    case = json.dumps({"id": 1, "tariff": TARIFF, "cdr": CDR, "timezone": "UTC"})
+    path.write_text(f"{case}\n" * 300)
+    return str(path)
+
+
+def test_a_reader_that_has_read_enough_ends_it_quietly(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pricing", "rate", "--batch", many_cases(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert json.loads(process.stdout.readline())["total"]["gross"] == "5.50"
+        process.stdout.close()
+        assert process.stderr.read() == b""
+    assert process.returncode == 141
+
+
+@pytest.mark.parametrize("what", ["answers", "the last answer"])
+def test_a_reader_that_is_gone_is_no_error_of_the_input(
+    tmp_path: Path, files: dict[str, str], what: str
+) -> None:
+    """Also when all of it fitted the buffer, and the pipe is only found broken at the end."""
+    arguments = ["lint", files["tariff"]] if what != "answers" else ["rate", "--batch", many_cases(tmp_path)]
+    reader, writer = os.pipe()
+    os.close(reader)
+    with os.fdopen(writer, "w") as out:  # closing it may not raise either
+        assert main(arguments, out) == 141
 
 
 def test_quote_prices_a_plan(files: dict[str, str]) -> None:

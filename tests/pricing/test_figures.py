@@ -3,12 +3,24 @@
 from __future__ import annotations
 
 from datetime import datetime
+from fractions import Fraction
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from tests.pricing.builders import MONDAY, cdr_json, component, element, period, rate, tariff_json
+import pricing
+from tests.pricing.builders import (
+    MONDAY,
+    cdr_json,
+    component,
+    element,
+    make_session,
+    make_tariff,
+    period,
+    rate,
+    tariff_json,
+)
 
 E, F = component("ENERGY", 0.25, 10), component("FLAT", 0.50, 20)
 ENERGY, START_FEE = element(E), element(F)
@@ -188,3 +200,9 @@ def test_an_exact_amount_without_decimals_is_a_fraction() -> None:
 
     assert answer["exact"] == {"net": "10/3", "gross": "10/3"}
     assert answer["total"] == {"net": "3.33", "tax": "0.00", "gross": "3.33"}
+
+
+def test_a_line_works_out_its_amounts_once() -> None:
+    priced = pricing.price(make_tariff(ENERGY, START_FEE), make_session((0, 0), (60, 1000)), "UTC")
+    assert sum(line.exact.net for line in priced.lines) == Fraction("0.75")
+    assert all(line.exact is line.exact for line in priced.lines)
