@@ -165,7 +165,9 @@ def _phases(states: Sequence[tuple[int, State]], length: Rational) -> tuple[Phas
             phases.pop()
         elif phases and second == length:
             continue
-        phases.append(phase(second, state))
+        begun = phase(second, state)
+        if not phases or phases[-1]._replace(start=second) != begun:  # a state told again is no change
+            phases.append(begun)
     return tuple(phases)
 
 

@@ -1,6 +1,5 @@
 """Debian's Chromium for the tests that look at pages as a person does; `tests.conftest` shares its fixture."""
 
-import os
 from collections.abc import Iterator
 
 import pytest
@@ -22,12 +21,15 @@ FLAGS = [
 ]
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    """Chromium, once a process; its absence is an error, never a skip."""
-    # Playwright runs an event loop in this thread, which Django takes for asynchronous code.
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
-    with sync_playwright() as playwright:
+    """Chromium for a module's tests; its absence is an error, never a skip.
+
+    Playwright keeps an event loop running in this thread, which Django takes for asynchronous code and which
+    no other test's `asyncio.run` could share: so it ends with the module.
+    """
+    with pytest.MonkeyPatch.context() as patch, sync_playwright() as playwright:
+        patch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
         launched = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         yield launched
         launched.close()
