@@ -1,3 +1,10 @@
+"""What a session tells the engine, and what makes no difference."""
+
+from datetime import UTC, datetime, timedelta
+
+import pricing
+
+
 def test_a_state_told_again_changes_nothing_not_even_the_spans_of_the_lines() -> None:
     document = {
         "currency": "EUR",
