@@ -77,8 +77,10 @@ class Connection(WSListener):
         self._owner.closed(self)
 
     def on_ws_frame(self, transport: WSTransport, frame: WSFrame) -> None:
-        if self._closing:
-            return  # what was read before the close took hold
+        if self._closing:  # what was read before the close took hold
+            if frame.msg_type == WSMsgType.CLOSE:
+                transport.disconnect()
+            return
         self.last_heard = time.monotonic()
         kind = frame.msg_type
         if kind == WSMsgType.TEXT and frame.fin and not self._parts:
@@ -147,6 +149,20 @@ class Connection(WSListener):
         if self.transport is not None and not self.transport.is_disconnected:
             self._closing = True
             self.transport.send_close(code, reason.encode())
+            self.transport.disconnect()
+
+    def say_goodbye(self, code: WSCloseCode, reason: str) -> None:
+        """Ask the station to leave, and read on until it does.
+
+        Hanging up on unread data resets the connection, and the station would never read why.
+        """
+        if self.transport is not None and not self.transport.is_disconnected:
+            self._closing = True
+            self._resume()
+            self.transport.send_close(code, reason.encode())
+
+    def hang_up(self) -> None:
+        if self.transport is not None and not self.transport.is_disconnected:
             self.transport.disconnect()
 
     def note(self, event: str, detail: str, verdict: str) -> None:

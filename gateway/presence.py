@@ -61,9 +61,15 @@ class Presence:
             except DatabaseError as error:
                 logger.warning("presence is not noted: %s", error)
 
-    def close_all(self) -> None:
+    async def close_all(self, within_s: float) -> None:
+        """Ask all stations to leave; hang up on those still there after `within_s`."""
         for connection in list(self.connections.values()):
-            connection.close(WSCloseCode.SERVICE_RESTART, "the gateway restarts")
+            connection.say_goodbye(WSCloseCode.SERVICE_RESTART, "the gateway restarts")
+        deadline = time.monotonic() + within_s
+        while self.connections and time.monotonic() < deadline:
+            await asyncio.sleep(0.02)
+        for connection in list(self.connections.values()):
+            connection.hang_up()
 
     async def _learn_connectors(self) -> None:
         """EVSEs that were set up while their station was connected count from now."""

@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 SUBPROTOCOLS = (VERSION,)  # ocpp2.0.1 and ocpp2.1 are refused until they are spoken
 IDENTITY = re.compile(r"[A-Za-z0-9*+=:|@._\-]{1,48}")
 DRAIN_S = 8.0
+GOODBYE_S = 1.0
 UNAUTHORIZED = NotAdmitted(
     HTTPStatus.UNAUTHORIZED, "unknown station or wrong password", 'WWW-Authenticate: Basic realm="ocpp"'
 )
@@ -67,7 +68,7 @@ class Gateway:
         if self._server is not None:
             self._server.close()
         await self.writer.drain(DRAIN_S)
-        self.presence.close_all()
+        await self.presence.close_all(GOODBYE_S)
         await asyncio.sleep(0)
         await self.writer.drain(1.0)
         for task in self._tasks:
