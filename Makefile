@@ -7,7 +7,7 @@ stamp = .venv/.$(1)-$(shell cat $(2) | sha256sum | cut -c1-12)
 RUNTIME := $(call stamp,runtime,requirements.txt)
 TOOLS := $(call stamp,tools,requirements.txt requirements-dev.txt)
 CHECKS := style format types imports templates migrations deployment
-SOURCES := $(wildcard evbilling portal gateway billing charging tariffs stations accounts pricing fakestripe demo tests benchmarks)
+SOURCES := $(wildcard evbilling portal api gateway revenue billing charging tariffs stations accounts pricing fakestripe demo tests benchmarks)
 
 # As settings see it in production, where `check --deploy` has to be silent.
 PRODUCTION := SECRET_KEY=$$(head -c 48 /dev/urandom | base64) BASE_URL=https://charging.example \

@@ -51,7 +51,9 @@ INSTALLED_APPS = [
     "tariffs",
     "charging",
     "billing",
+    "revenue",
     "gateway",
+    "api",
     "portal",
     "demo",
 ]

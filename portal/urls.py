@@ -1,6 +1,6 @@
 """The portal's URL map. Each view says who may see it (portal.scopes)."""
 
-from django.urls import URLPattern, path
+from django.urls import URLPattern, URLResolver, include, path
 
 from portal.driver import actions
 from portal.driver import views as driver
@@ -12,7 +12,7 @@ from portal.public import views as public
 
 app_name = "portal"
 
-urlpatterns: list[URLPattern] = [
+urlpatterns: list[URLPattern | URLResolver] = [
     path("", public.start, name="start"),
     path("theme/", public.theme, name="theme"),
     path("design/", design.design, name="design"),
@@ -36,12 +36,5 @@ urlpatterns: list[URLPattern] = [
     path("driver/sessions/<uuid:session_id>/stop/", actions.stop, name="driver-stop"),
     path("driver/sessions/<uuid:session_id>/receipt/", actions.receipt, name="driver-receipt"),
     path("owner/", owner.organisations, name="organisations"),
-    path("owner/<slug:organisation>/", owner.today, name="today"),
-    path("owner/<slug:organisation>/board/", owner.board, name="board"),
-    path("owner/<slug:organisation>/sessions/", owner.sessions, name="sessions"),
-    path("owner/<slug:organisation>/sessions/<uuid:session_id>/", owner.session, name="session"),
-    path("owner/<slug:organisation>/stations/", owner.stations, name="stations"),
-    path(
-        "owner/<slug:organisation>/stations/<uuid:station_id>/code/", owner.station_code, name="station-code"
-    ),
+    path("owner/<slug:organisation>/", include("portal.owner.urls")),
 ]

@@ -8,17 +8,16 @@ from django.db.models import Prefetch
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
-from accounts.models import Organisation
 from charging.models import ChargingSession
 from portal.cost import latest, shares_of
 from portal.owner import books, figures
 from portal.owner.board import board_of
-from portal.owner.period import LENGTHS, period_of, uuid_of
+from portal.owner.period import LENGTHS, period_of
 from portal.owner.sessions import SessionFilter, page_of, session_rows, state_of, with_cost
+from portal.owner.shell import organisations_of, owner_page, site_asked
 from portal.qr import qr_path
 from portal.scopes import DriverRequest, MemberRequest, driver, member
 from portal.why import why_lines
@@ -31,7 +30,7 @@ LATEST_SHOWN = 8
 @require_GET
 def organisations(request: DriverRequest) -> HttpResponse:
     """Choose an organisation one is a member of."""
-    return render(request, "owner/organisations.html", {"organisations": _organisations_of(request)})
+    return render(request, "owner/organisations.html", {"organisations": organisations_of(request)})
 
 
 @member()
@@ -40,7 +39,7 @@ def today(request: MemberRequest) -> HttpResponse:
     """Figures beside the period before, the revenue chart, the live board, the latest sessions."""
     organisation = request.organisation
     period = period_of(request.GET, ZoneInfo(organisation.time_zone))
-    site_id = _site_asked(request)
+    site_id = site_asked(request)
     days = figures.figures_by_day(organisation, period, site_id)
     rows = ChargingSession.objects.of(organisation).order_by("-started_at", "-id")
     if site_id:
@@ -57,14 +56,14 @@ def today(request: MemberRequest) -> HttpResponse:
         "rows": session_rows(with_cost(rows)[:LATEST_SHOWN]),
         "held": ChargingSession.objects.of(organisation).filter(quality=ChargingSession.Quality.HELD).count(),
     }
-    return _page(request, "owner/today.html", context)
+    return owner_page(request, "owner/today.html", context)
 
 
 @member()
 @require_GET
 def board(request: MemberRequest) -> HttpResponse:
     """The live board alone, for the page to refresh itself."""
-    site_id = _site_asked(request)
+    site_id = site_asked(request)
     return render(
         request,
         "owner/board.html",
@@ -83,7 +82,7 @@ def sessions(request: MemberRequest) -> HttpResponse:
     rows = ChargingSession.objects.of(request.organisation)
     chosen = SessionFilter(request.GET, queryset=rows, organisation=request.organisation)
     page = page_of(chosen.qs, request.GET.get("after", ""))
-    return _page(request, "owner/sessions.html", {"here": "sessions", "filter": chosen, "page": page})
+    return owner_page(request, "owner/sessions.html", {"here": "sessions", "filter": chosen, "page": page})
 
 
 @member()
@@ -111,7 +110,7 @@ def session(request: MemberRequest, session_id: UUID) -> HttpResponse:
             "lines": why_lines(priced, priced.tariff_version.document, zone),
         }
     context["money"] = books.money_of(request.organisation, found.pk)
-    return _page(request, "owner/session.html", context)
+    return owner_page(request, "owner/session.html", context)
 
 
 @member()
@@ -124,7 +123,7 @@ def stations(request: MemberRequest) -> HttpResponse:
         .prefetch_related(Prefetch("evses", EVSE.objects.order_by("number")))
         .order_by("site__name", "name", "identity")
     )
-    return _page(request, "owner/stations.html", {"here": "stations", "stations": found})
+    return owner_page(request, "owner/stations.html", {"here": "stations", "stations": found})
 
 
 @member()
@@ -136,26 +135,4 @@ def station_code(request: MemberRequest, station_id: UUID) -> HttpResponse:
         raise Http404(_("There is nothing here."))
     link = request.build_absolute_uri(reverse("portal:station", args=[found.public_code]))
     context = {"here": "stations", "station": found, "link": link, "qr": qr_path(link)}
-    return _page(request, "owner/station_code.html", context)
-
-
-def _page(request: MemberRequest, template: str, context: dict[str, Any]) -> HttpResponse:
-    shell = {
-        "organisation": request.organisation,
-        "membership": request.membership,
-        "organisations": _organisations_of(request),
-        "now": timezone.now(),
-    }
-    return render(request, template, {**shell, **context})
-
-
-def _organisations_of(request: MemberRequest | DriverRequest) -> list[Organisation]:
-    memberships = request.user.memberships.select_related("organisation").order_by("organisation__name")
-    return [membership.organisation for membership in memberships]
-
-
-def _site_asked(request: MemberRequest) -> UUID | None:
-    """The site of `?site=`, if it is one of the organisation's own."""
-    asked = uuid_of(request.GET.get("site", ""))
-    own = asked and Site.objects.of(request.organisation).filter(pk=asked).exists()
-    return asked if own else None
+    return owner_page(request, "owner/station_code.html", context)

@@ -1,0 +1,33 @@
+"""The owner's rail: which pages there are, and who may open each."""
+
+from dataclasses import dataclass
+
+from django.urls import reverse
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from accounts.models import Membership
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A page of the rail. `name` is its URL's name and what a view says as `here`; no roles: every role."""
+
+    name: str
+    words: str | Promise
+    icon: str
+    roles: tuple[str, ...] = ()
+
+
+ENTRIES = (
+    Entry("today", _("Today"), "chart"),
+    Entry("sessions", _("Sessions"), "list"),
+    Entry("stations", _("Stations"), "station"),
+)
+
+
+def rail_of(membership: Membership) -> list[tuple[Entry, str]]:
+    """The entries that the member may open, each with its URL."""
+    own = [entry for entry in ENTRIES if not entry.roles or membership.role in entry.roles]
+    slug = membership.organisation.slug
+    return [(entry, reverse(f"portal:{entry.name}", args=[slug])) for entry in own]

@@ -1,0 +1,1 @@
+"""Rollups, metrics, forecast, dynamic pricing, replay and placement: from what happened to a better decision."""
