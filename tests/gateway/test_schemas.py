@@ -9,7 +9,7 @@ import jsonschema
 import msgspec
 import pytest
 
-from gateway import ocpp16, schemas
+from gateway import decoding, schemas
 
 VERSIONS = list(schemas.FOLDERS)
 
@@ -118,4 +118,4 @@ def test_unknown_fields_alone_are_let_through() -> None:
 def test_each_kind_of_error_has_its_code(payload: bytes, code: str) -> None:
     with pytest.raises(msgspec.ValidationError) as error:
         schemas.requests("ocpp1.6")["MeterValues"].decode(payload)
-    assert ocpp16.error_code(str(error.value)) == code
+    assert decoding.error_code(str(error.value)) == code
