@@ -20,6 +20,7 @@ CLAIM_FOR = timedelta(minutes=5)
 TRIES = 8
 SUBJECTS = {
     Kind.DOCUMENT: "Your charging receipt",
+    Kind.INVOICE: "Your charging invoice",
     Kind.CONFIRM: "Please confirm your payment",
     Kind.FAILED: "Your payment did not go through",
 }
@@ -60,9 +61,12 @@ def _send(letter: Mail) -> bool:
 
 
 def _text(letter: Mail) -> str:
-    if letter.kind == Kind.DOCUMENT:
+    if letter.kind in (Kind.DOCUMENT, Kind.INVOICE):
         document = Document.objects.of(letter.organisation_id).get(pk=letter.about_id)
         context = {"document": document, "url": links.document_url(document)}
+        payment = document.payments.first()
+        if payment is not None:
+            context |= {"payment": payment, "pay_url": links.pay_url(payment)}
     else:
         attempt = (
             PaymentAttempt.objects.of(letter.organisation_id)

@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from moneyed import Money
 
-from billing import history, ledger
+from billing import history, invoiced_sessions, ledger
 from billing.ledger import Cause, Posting
 from billing.minor_units import chargeable, from_minor
 from billing.models import Account, Journal, Payment, PaymentAttempt
@@ -23,6 +23,7 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     State.SHORT: frozenset({State.PAID}),
     State.CARRIED: frozenset({State.DUE, State.PAID}),
     State.ON_ACCOUNT: frozenset({State.DUE, State.PAID}),
+    State.AWAITED: frozenset({State.DUE, State.PAID, State.ACTION}),
     State.RELEASING: frozenset({State.RELEASED}),
     State.EXPIRED: frozenset({State.HELD}),  # a card that came through at the last second
     State.PAID: frozenset(),
@@ -92,7 +93,7 @@ def received(payment: Payment, intent: dict[str, Any]) -> None:
         Cause(Journal.Cause.CAPTURE, payment.pk, f"Stripe {intent['id']}"),
         [
             Posting(Account.Kind.STRIPE_CLEARING, amount),
-            Posting(Account.Kind.DRIVER_RECEIVABLE, -amount, driver_id=payment.driver_id),
+            ledger.receivable(payment, -amount),
         ],
     )
     _spread(payment, amount, intent)
@@ -105,6 +106,10 @@ def _is_booked(payment: Payment, key: str) -> bool:
 def _spread(payment: Payment, amount: Money, intent: dict[str, Any]) -> None:
     """Small payments that were carried into this one come first, the rest is its own."""
     now = timezone.now()
+    if payment.method == Payment.Method.INVOICE:
+        invoiced_sessions.spread(payment, amount, card_of(intent))
+        move(payment, State.PAID, paid_at=now, intent_id=intent["id"], failure_code="", failure_message="")
+        return
     for small in Payment.objects.of(payment.organisation_id).select_for_update().filter(carried_into=payment):
         if move(small, State.PAID, captured=small.due, paid_at=now, **card_of(intent)):
             amount -= small.due

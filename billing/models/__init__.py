@@ -1,14 +1,15 @@
 """Ledger, charges, payments, documents, Stripe's inbox, and the drivers' history."""
 
 from billing.models.charge import ChargeLine, SessionCharge
-from billing.models.document import Document, DocumentCounter, DocumentFile, DocumentKind, Mail
+from billing.models.document import Document, DocumentCounter, DocumentFile, DocumentKind, InvoiceLine, Mail
 from billing.models.history import DriverHistoryEntry
 from billing.models.ledger import Account, Entry, Journal
-from billing.models.payment import Payment, PaymentAttempt, Refund
+from billing.models.payment import BankTransfer, Payment, PaymentAttempt, Refund
 from billing.models.stripe import PaymentProfile, StripeEventInbox
 
 __all__ = [
     "Account",
+    "BankTransfer",
     "ChargeLine",
     "Document",
     "DocumentCounter",
@@ -16,6 +17,7 @@ __all__ = [
     "DocumentKind",
     "DriverHistoryEntry",
     "Entry",
+    "InvoiceLine",
     "Journal",
     "Mail",
     "Payment",
