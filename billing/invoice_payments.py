@@ -10,7 +10,7 @@ from django.utils import timezone
 from moneyed import Money
 
 from accounts.models import User
-from billing import attempts, intents, ledger, payments
+from billing import attempts, debts, intents, ledger, payments
 from billing.invoiced_sessions import outstanding, spread, take_along
 from billing.ledger import Cause, Posting
 from billing.minor_units import to_minor
@@ -60,6 +60,7 @@ def _record(transfer: BankTransfer) -> BankTransfer:
         Cause(Journal.Cause.TRANSFER_RECEIVED, payment.pk, transfer.reference),
         [Posting(Account.Kind.BANK, amount), ledger.receivable(payment, -amount)],
     )
+    debts.reverse_loss(payment)
     left = spread(payment, amount, {})
     if left.amount <= 0:
         payments.move(payment, State.PAID, paid_at=timezone.now())

@@ -22,6 +22,7 @@ LOOK_OF: dict[str, str] = {
     State.CARRIED: "carried",
     State.ON_ACCOUNT: "on_account",
     State.AWAITED: "open",
+    State.WRITTEN_OFF: "failed",
     State.NOTHING_DUE: "free",
     State.RELEASING: "released",
     State.RELEASED: "released",

@@ -1,6 +1,7 @@
 """Ledger, charges, payments, documents, Stripe's inbox, and the drivers' history."""
 
 from billing.models.charge import ChargeLine, SessionCharge
+from billing.models.debt import Debtor, DebtPolicy
 from billing.models.document import Document, DocumentCounter, DocumentFile, DocumentKind, InvoiceLine, Mail
 from billing.models.history import DriverHistoryEntry
 from billing.models.ledger import Account, Entry, Journal
@@ -11,6 +12,8 @@ __all__ = [
     "Account",
     "BankTransfer",
     "ChargeLine",
+    "DebtPolicy",
+    "Debtor",
     "Document",
     "DocumentCounter",
     "DocumentFile",

@@ -139,6 +139,9 @@ class Mail(TenantModel):
         INVOICE = "invoice", "An invoice"
         CONFIRM = "confirm", "A payment needs the driver's confirmation"
         FAILED = "failed", "A payment failed"
+        REMINDER = "reminder", "A debt"
+        FINAL = "final", "A debt, for the last time"
+        BLOCKED = "blocked", "Charging is blocked for a debt"
 
     kind = models.CharField(max_length=10, choices=Kind)
     about_id = models.UUIDField(help_text="the document or the payment attempt")

@@ -71,6 +71,7 @@ class Journal(TenantModel):
         STRIPE_FEE = "stripe_fee", "Stripe fee"
         CREDIT_NOTE = "credit_note", "Credit note"
         REFUND = "refund", "Refund"
+        WRITE_OFF = "write_off", "Debt given up"
         TRANSFER_RECEIVED = "transfer_received", "Bank transfer received"
 
     idempotency_key = models.CharField(max_length=120)

@@ -51,6 +51,7 @@ class Payment(TenantModel):
         CARRIED = "carried", "Carried to the next payment"
         ON_ACCOUNT = "on_account", "On the next invoice"
         AWAITED = "awaited", "Invoice sent"
+        WRITTEN_OFF = "written_off", "Given up"
         NOTHING_DUE = "nothing_due", "Nothing to pay"
         RELEASING = "releasing", "Reservation being released"
         RELEASED = "released", "Reservation released"
@@ -105,6 +106,8 @@ class Payment(TenantModel):
     card_last4 = models.CharField(max_length=4, blank=True)
     failure_code = models.CharField(max_length=60, blank=True)
     failure_message = models.CharField(max_length=300, blank=True)
+    retries = models.PositiveSmallIntegerField(default=0, help_text="by the clock, after declines")
+    retry_at = models.DateTimeField(null=True, blank=True)
     looked_up_at = models.DateTimeField(null=True, blank=True, help_text="last asked Stripe unprompted")
     held_at = models.DateTimeField(null=True, blank=True)
     paid_at = models.DateTimeField(null=True, blank=True)
@@ -156,6 +159,9 @@ class Payment(TenantModel):
                 fields=["state", "changed_at"],
                 condition=Q(state__in=("checkout", "held", "due", "releasing", "failed")),
                 name="payment_open",
+            ),
+            models.Index(
+                fields=["retry_at"], condition=Q(state="failed", retry_at__isnull=False), name="payment_retry"
             ),
             models.Index(
                 fields=["paid_at"],
