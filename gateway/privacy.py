@@ -7,6 +7,10 @@ import msgspec
 from accounts.models import Token
 
 TAG = re.compile(r'("(?:idTag|parentIdTag)"\s*:\s*)"((?:[^"\\]|\\.)*)"')
+PASSWORD = re.compile(
+    r'("(?:AuthorizationKey|BasicAuthPassword)"[^{}]*?"(?:value|attributeValue)"\s*:\s*)"(?:[^"\\]|\\.)*"'
+    r'|("(?:value|attributeValue)"\s*:\s*)"(?:[^"\\]|\\.)*"(?=[^\[\]]*"(?:AuthorizationKey|BasicAuthPassword)")'
+)
 WITH_TAGS = frozenset(
     {
         "Authorize",
@@ -27,6 +31,11 @@ def as_text(raw: bytes) -> str:
 def masked(text: str) -> str:
     """`text` with all but the last characters of each tag hidden."""
     return TAG.sub(lambda found: f"{found[1]}{_quoted(_mask(found[2]))}", text)
+
+
+def without_password(text: str) -> str:
+    """`text` of a call that sets a station's password, with the password hidden."""
+    return PASSWORD.sub(lambda found: f'{found[1] or found[2]}"••••"', text)
 
 
 def hashed(text: str) -> str:
