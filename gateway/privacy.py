@@ -7,10 +7,8 @@ import msgspec
 from accounts.models import Token
 
 TAG = re.compile(r'("(?:idTag|parentIdTag)"\s*:\s*)"((?:[^"\\]|\\.)*)"')
-PASSWORD = re.compile(
-    r'("(?:AuthorizationKey|BasicAuthPassword)"[^{}]*?"(?:value|attributeValue)"\s*:\s*)"(?:[^"\\]|\\.)*"'
-    r'|("(?:value|attributeValue)"\s*:\s*)"(?:[^"\\]|\\.)*"(?=[^\[\]]*"(?:AuthorizationKey|BasicAuthPassword)")'
-)
+PASSWORD = re.compile(r'"(?:AuthorizationKey|BasicAuthPassword)"')
+VALUE = re.compile(r'("(?:value|attributeValue)"\s*:\s*)"(?:[^"\\]|\\.)*"')
 WITH_TAGS = frozenset(
     {
         "Authorize",
@@ -34,8 +32,8 @@ def masked(text: str) -> str:
 
 
 def without_password(text: str) -> str:
-    """`text` of a call that sets a station's password, with the password hidden."""
-    return PASSWORD.sub(lambda found: f'{found[1] or found[2]}"••••"', text)
+    """`text` of a call that sets a station's password, with all that it sets hidden."""
+    return VALUE.sub(r'\1"••••"', text) if PASSWORD.search(text) else text
 
 
 def hashed(text: str) -> str:

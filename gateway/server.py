@@ -52,14 +52,14 @@ class Gateway:
         """Listen; returns the port. Raises OSError when the port is taken."""
         requests(VERSION)
         await self.database.run(any_hash)
-        upkeep = (self.writer.run(), self.presence.run(), self.commander.run(), *self._neighbours.tasks())
-        for forever in upkeep:
-            self._tasks.append(asyncio.create_task(_kept_going(forever)))
         self._server = await asyncio.get_running_loop().create_server(
             lambda: Handshake(self.admit, self.options, self._handshakes),
             host, port, ssl=self._tls, backlog=1024, reuse_port=reuse_port or None,
             ssl_handshake_timeout=self.options.handshake_timeout_s if self._tls else None,
         )  # fmt: skip
+        upkeep = (self.writer.run(), self.presence.run(), self.commander.run(), *self._neighbours.tasks())
+        for forever in upkeep:
+            self._tasks.append(asyncio.create_task(_kept_going(forever)))
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
