@@ -161,12 +161,14 @@ class Registry:
                 async with self._client.pubsub() as channel:
                     await channel.subscribe(node_channel(self.node))
                     while True:
-                        raw = await channel.get_message(ignore_subscribe_messages=True, timeout=5)
+                        raw = await channel.get_message(ignore_subscribe_messages=True, timeout=1)
+                        _end_if_cancelled()
                         if raw is not None and (message := _read(raw["data"])) is not None:
                             task = asyncio.create_task(self._hear(message, hear))
                             tasks.add(task)
                             task.add_done_callback(tasks.discard)
             except AWAY as error:
+                _end_if_cancelled()
                 self._note_away(error)
                 await asyncio.sleep(1.0)
 
@@ -200,8 +202,10 @@ class Registry:
         try:
             answer = await ask()
         except AWAY as error:
+            _end_if_cancelled()
             self._note_away(error)
             return otherwise
+        _end_if_cancelled()
         if self._away:
             self._away = False
             logger.warning("Valkey is back: the registry of connections is made anew")
@@ -211,6 +215,13 @@ class Registry:
         if not self._away:
             self._away = True
             logger.warning("Valkey is away, each gateway sees only its own stations: %s", error)
+
+
+def _end_if_cancelled() -> None:
+    """redis-py may swallow a cancellation that comes while it connects; without this we would wait for ever."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
 
 
 def _read(data: bytes) -> Message | None:
