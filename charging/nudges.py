@@ -6,7 +6,7 @@ Valkey being away is no error here; it is told once in the log.
 import json
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from functools import cache
 from typing import Any, TypeVar
 from uuid import UUID
@@ -18,7 +18,7 @@ from redis.exceptions import RedisError
 logger = logging.getLogger(__name__)
 TIMEOUT_S = 0.3
 GIVE_UP_S = 2.0  # after a failure: ask again only then, so that nobody waits for each of many hints
-CHANGES = "live:stations"  # station id -> when something of it changed last
+CHANGES = "live:changes"  # id of a station or an organisation -> when something of it changed last
 T = TypeVar("T")
 _away_until = 0.0
 
@@ -45,21 +45,21 @@ def command_waits(identity: str) -> None:
     attempt(tell, None)
 
 
-def stations_changed(station_ids: Iterable[UUID]) -> None:
-    """What these stations do has changed: pages that show it are made anew."""
+def changed(ids: Iterable[UUID]) -> None:
+    """What these stations or organisations do has changed: pages that show it are made anew."""
     now = str(time.time_ns())
-    changes = {str(station): now for station in station_ids}
+    changes = {str(each): now for each in ids}
     if changes:
         attempt(lambda client: client.hset(CHANGES, mapping=changes), None)
 
 
-def changes_of(station_ids: Iterable[UUID]) -> Mapping[UUID, bytes] | None:
-    """When each station changed last, as opaque bytes; None when nobody can tell."""
-    wanted = list(station_ids)
+def changes_of(ids: Iterable[UUID]) -> list[bytes] | None:
+    """When each of these changed last, as opaque bytes; None when nobody can tell."""
+    wanted = [str(each) for each in ids]
     if not wanted:
-        return {}
-    found = attempt(lambda client: client.hmget(CHANGES, [str(station) for station in wanted]), None)
-    return None if found is None else dict(zip(wanted, (each or b"" for each in found), strict=True))
+        return []
+    found = attempt(lambda client: client.hmget(CHANGES, wanted), None)
+    return None if found is None else [each or b"" for each in found]
 
 
 def attempt(ask: Callable[[Any], T], otherwise: T) -> T:

@@ -12,6 +12,7 @@ from django.conf import settings
 from picows import WSCloseCode
 
 from gateway.admission import Door
+from gateway.changes import Changes
 from gateway.commanding import Commander
 from gateway.connection import Connection
 from gateway.database import Database
@@ -37,6 +38,7 @@ class Gateway:
         self.options = options or Options.from_settings()
         self.database = Database()
         self.writer = Writer(self.options.batch_size)
+        self.changes = Changes(self.writer, self.database)
         self.presence = Presence(self.database, self.options)
         self.commander = Commander(self.presence, self.database)
         self.registry = Registry(settings.REDIS_URL, self.options.lease_s)
@@ -57,8 +59,8 @@ class Gateway:
             host, port, ssl=self._tls, backlog=1024, reuse_port=reuse_port or None,
             ssl_handshake_timeout=self.options.handshake_timeout_s if self._tls else None,
         )  # fmt: skip
-        upkeep = (self.writer.run(), self.presence.run(), self.commander.run(), *self._neighbours.tasks())
-        for forever in upkeep:
+        upkeep = (self.writer.run(), self.changes.run(), self.presence.run(), self.commander.run())
+        for forever in (*upkeep, *self._neighbours.tasks()):
             self._tasks.append(asyncio.create_task(_kept_going(forever)))
         return int(self._server.sockets[0].getsockname()[1])
 
@@ -94,7 +96,7 @@ class Gateway:
         chosen = next((name for name in upgrade.subprotocols if name in SUBPROTOCOLS), "")
         if not chosen:
             return Admitted(Unspoken(login, upgrade, self), "")
-        connection = Connection(login.reporter, chosen, self.writer, self.presence, self.options)
+        connection = Connection(login.reporter, chosen, self.changes, self.presence, self.options)
         return Admitted(connection, chosen)
 
     async def _settle_duplicate(self, identity: str) -> None:

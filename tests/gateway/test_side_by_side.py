@@ -150,6 +150,15 @@ def test_without_valkey_stations_connect_are_acknowledged_and_get_their_commands
         nudges._client.cache_clear()
 
 
+def test_pages_are_told_of_a_station_that_has_news(
+    two: tuple[str, str], station: Station, valkey: "redis.Redis"
+) -> None:
+    with ScriptedStation(two[0], station.identity, PASSWORD) as charger:
+        charger.call("Heartbeat", {})
+        charger.status("Charging")
+        wait_until(lambda: all(nudges.changes_of([station.pk, station.organisation_id]) or [b""]))
+
+
 # -- the registry by itself
 
 
