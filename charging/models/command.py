@@ -59,6 +59,7 @@ class StationCommand(TenantModel):
     )
     cause_kind = models.CharField(max_length=20, blank=True, help_text="e.g. driver, payment")
     cause_id = models.UUIDField(null=True, blank=True)
+    idempotency_key = models.CharField(max_length=64, blank=True, help_text="of the request that asked for it")
     created_at = models.DateTimeField(auto_now_add=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
@@ -75,6 +76,11 @@ class StationCommand(TenantModel):
             models.CheckConstraint(
                 condition=~Q(state__in=("sent", "accepted", "timed_out")) | Q(sent_at__isnull=False),
                 name="command_sent_says_when",
+            ),
+            models.UniqueConstraint(
+                fields=["organisation", "cause_id", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="command_request_once",
             ),
         ]
         indexes = [
