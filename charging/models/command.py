@@ -59,7 +59,9 @@ class StationCommand(TenantModel):
     )
     cause_kind = models.CharField(max_length=20, blank=True, help_text="e.g. driver, payment")
     cause_id = models.UUIDField(null=True, blank=True)
-    idempotency_key = models.CharField(max_length=64, blank=True, help_text="of the request that asked for it")
+    idempotency_key = models.CharField(
+        max_length=64, blank=True, help_text="of the request that asked for it"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
@@ -98,3 +100,9 @@ class StationCommand(TenantModel):
     @property
     def is_finished(self) -> bool:
         return self.state not in (self.State.PENDING, self.State.SENT)
+
+    @property
+    def outcome(self) -> str:
+        """The station's word on it, such as `Accepted` or `Occupied`; else the error, else our own state."""
+        answer = self.answer if isinstance(self.answer, dict) else {}
+        return str(answer.get("status") or answer.get("error") or self.get_state_display())

@@ -48,9 +48,7 @@ class Reservation(TenantModel):
                 name="reservation_number_once",
             ),
             models.CheckConstraint(
-                condition=Q(
-                    state__in=("requested", "reserved", "refused", "used", "cancelled", "expired")
-                ),
+                condition=Q(state__in=("requested", "reserved", "refused", "used", "cancelled", "expired")),
                 name="reservation_state_known",
             ),
             models.CheckConstraint(
@@ -60,7 +58,9 @@ class Reservation(TenantModel):
         indexes = [
             models.Index(fields=["organisation", "station", "-created_at"], name="reservation_of_station"),
             models.Index(
-                fields=["expires_at"], condition=Q(state__in=("requested", "reserved")), name="reservation_open"
+                fields=["expires_at"],
+                condition=Q(state__in=("requested", "reserved")),
+                name="reservation_open",
             ),
         ]
 
@@ -98,14 +98,14 @@ class ChargingProfile(TenantModel):
         ordering = ["-created_at"]
         constraints = [
             models.CheckConstraint(
-                condition=Q(
-                    state__in=("requested", "active", "refused", "replaced", "cleared", "expired")
-                ),
+                condition=Q(state__in=("requested", "active", "refused", "replaced", "cleared", "expired")),
                 name="charging_profile_state_known",
             )
         ]
         indexes = [
-            models.Index(fields=["organisation", "station", "-created_at"], name="charging_profile_of_station"),
+            models.Index(
+                fields=["organisation", "station", "-created_at"], name="charging_profile_of_station"
+            ),
             models.Index(
                 fields=["valid_until"],
                 condition=Q(state__in=("requested", "active")),

@@ -23,7 +23,9 @@ class Command(BaseCommand):
             choices=ApiKey.Scope.values,
             help="what it may do; may be repeated; everything unless told",
         )
-        parser.add_argument("--expires", metavar="DATE", help="last use, such as 2027-12-31 (UTC); never unless told")
+        parser.add_argument(
+            "--expires", metavar="DATE", help="last use, such as 2027-12-31 (UTC); never unless told"
+        )
 
     def handle(self, *args: Any, **options: Any) -> None:
         organisation = Organisation.objects.filter(slug=options["organisation"]).first()
