@@ -10,6 +10,9 @@ SCHEDULE = (
     Task("charging.quality.close_stale", every_s=300),
     Task("billing.sweeps.every_few_seconds", every_s=2),
     Task("billing.sweeps.every_few_minutes", every_s=300),
+    Task("charging.local_list_sweep.sweep", every_s=10),
+    Task("charging.reservations.sweep", every_s=10),
+    Task("charging.profiles.sweep", every_s=30),
     Task("billing.invoicing.sweep", every_s=3600),
     Task("accounts.partitions.ensure_all", every_s=DAY),
 )
