@@ -8,6 +8,7 @@ SCHEDULE = (
     Task("charging.rating.pin_sweep", every_s=1),
     Task("charging.rating.sweep", every_s=1),
     Task("charging.quality.close_stale", every_s=300),
+    Task("stations.uptime.sweep", every_s=30),
     Task("billing.sweeps.every_few_seconds", every_s=2),
     Task("billing.sweeps.every_few_minutes", every_s=300),
     Task("accounts.partitions.ensure_all", every_s=DAY),

@@ -1,6 +1,6 @@
 """Sites and stations, the state of their connectors, and what becomes of it: outages and their repair."""
 
-from stations.models.outage import Exclusion, OpeningHours, Outage
+from stations.models.outage import Exclusion, OpeningHours, Outage, overlapping
 from stations.models.places import (
     CODE_ALPHABET,
     DOWN,
@@ -30,4 +30,5 @@ __all__ = [
     "WorkOrder",
     "WorkOrderEntry",
     "new_public_code",
+    "overlapping",
 ]

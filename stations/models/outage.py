@@ -1,22 +1,19 @@
 """When a port could not charge anybody, and which part of that the uptime formula leaves out."""
 
-from typing import Any, ClassVar
+from datetime import datetime
 
 import pgtrigger
 from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from accounts.tenancy import TenantModel, TenantQuerySet
+from accounts.tenancy import TenantModel
 from stations.models.places import EVSE, Site, Station
 
 
-class SpanQuerySet(TenantQuerySet["TenantModel"]):
-    """Rows with `since` and `until`; without an end they last until told otherwise."""
-
-    def within(self, start: object, end: object) -> "SpanQuerySet":
-        """Those that overlap start..end."""
-        return self.filter(Q(until__isnull=True) | Q(until__gt=start), since__lt=end)
+def overlapping(start: datetime, end: datetime) -> Q:
+    """Rows with `since` and `until` that overlap start..end; without an end they last until told otherwise."""
+    return Q(Q(until__isnull=True) | Q(until__gt=start), since__lt=end)
 
 
 class PlacedModel(TenantModel):
@@ -55,8 +52,6 @@ class Outage(TenantModel):
     since = models.DateTimeField()
     until = models.DateTimeField(null=True, blank=True)
     evidence = models.JSONField(default=list)
-
-    objects: ClassVar[Any] = SpanQuerySet.as_manager()
 
     class Meta(TenantModel.Meta):
         ordering = ["-since"]
@@ -104,8 +99,6 @@ class Exclusion(PlacedModel):
         settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.PROTECT, related_name="+"
     )
     withdrawn_at = models.DateTimeField(null=True, blank=True)
-
-    objects: ClassVar[Any] = SpanQuerySet.as_manager()
 
     class Meta(PlacedModel.Meta):
         ordering = ["-since"]

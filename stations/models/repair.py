@@ -9,7 +9,7 @@ from django.db.models import F, Q
 
 from accounts.money import MoneyField
 from accounts.tenancy import TenantModel, TenantQuerySet
-from stations.models.outage import PlacedModel, SpanQuerySet
+from stations.models.outage import PlacedModel
 from stations.models.places import EVSE
 
 
@@ -77,7 +77,8 @@ class WorkOrder(TenantModel):
                 name="work_order_closed_says_why",
             ),
             models.CheckConstraint(
-                condition=Q(loss_per_day__isnull=True) | Q(loss_per_day__gte=0), name="work_order_loss_positive"
+                condition=Q(loss_per_day__isnull=True) | Q(loss_per_day__gte=0),
+                name="work_order_loss_positive",
             ),
         ]
         indexes = [
@@ -147,9 +148,9 @@ class PlannedWindow(PlacedModel):
     planned_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     planned_at = models.DateTimeField(auto_now_add=True)
     cancelled_at = models.DateTimeField(null=True, blank=True)
-    settled_at = models.DateTimeField(null=True, blank=True, help_text="over, and the ports are back in service")
-
-    objects: ClassVar[Any] = SpanQuerySet.as_manager()
+    settled_at = models.DateTimeField(
+        null=True, blank=True, help_text="over, and the ports are back in service"
+    )
 
     class Meta(PlacedModel.Meta):
         ordering = ["-since"]
