@@ -119,9 +119,10 @@ def refresh(organisation_id: UUID, evse_id: UUID) -> None:
     known = Outage.objects.of(organisation_id).filter(evse=evse_id)
     last = known.order_by("-since").first()
     floor = None if last is None else last.since
-    found = outages_of(_told(organisation_id, [evse_id], floor)[evse_id])
-    if last is not None:
-        known.filter(since__gte=last.since).exclude(since__in=[one.since for one in found]).delete()
+    told = _told(organisation_id, [evse_id], floor)[evse_id]
+    found = [one for one in outages_of(told) if floor is None or one.since >= floor]
+    if floor is not None:
+        known.filter(since__gte=floor).exclude(since__in=[one.since for one in found]).delete()
     for one in found:
         Outage.objects.update_or_create(
             organisation_id=organisation_id,

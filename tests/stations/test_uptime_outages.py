@@ -111,7 +111,7 @@ class TestUpkeep:
         assert outages.sweep() == 1
         assert outages.sweep() == 0
 
-    @pytest.mark.parametrize("seed", range(6))
+    @pytest.mark.parametrize("seed", range(12))
     def test_step_by_step_and_anew_give_the_same(self, seed: int) -> None:
         chance = random.Random(seed)
         organisation = make_organisation()
