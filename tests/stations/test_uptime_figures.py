@@ -12,11 +12,21 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import Organisation
-from stations.models import EVSE, Connector, Exclusion, OpeningHours, Outage, Station, StatusInterval
+from stations.models import EVSE, Exclusion, OpeningHours, Outage, Station, StatusInterval
 from stations.uptime import PortTimes, Uptime, down_minutes, month_starts, port_times, uptime_of
 from stations.uptime.hours import closed_spans
 from stations.uptime.spans import intersection, length, merged
-from tests.builders import connector_of, make_organisation, make_site, make_station, make_user
+from tests.builders import (
+    LONG_AGO,
+    connector_of,
+    make_exclusion,
+    make_organisation,
+    make_outage,
+    make_site,
+    make_station,
+    make_status,
+    make_user,
+)
 
 MINUTE = timedelta(minutes=1)
 YEAR_START, YEAR_END = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
@@ -26,36 +36,8 @@ YEAR_START, YEAR_END = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tz
 def station() -> Station:
     """A station whose first status came two years ago, in a site on UTC."""
     station = make_station(make_site(time_zone="UTC"))
-    heard(connector_of(station))
+    make_status(connector_of(station), since=LONG_AGO)
     return station
-
-
-def heard(connector: Connector, since: datetime = datetime(2024, 1, 1, tzinfo=UTC)) -> None:
-    StatusInterval.objects.create(
-        organisation_id=connector.organisation_id, connector=connector, status="Available", since=since
-    )
-
-
-def down(station: Station, start: datetime, minutes: int) -> Outage:
-    evse = EVSE.objects.get(station=station, number=1)
-    outage: Outage = Outage.objects.create(
-        organisation_id=station.organisation_id, evse=evse, since=start, until=start + minutes * MINUTE
-    )
-    return outage
-
-
-def exclude(at: Station, start: datetime, minutes: int, **place: object) -> Exclusion:
-    exclusion: Exclusion = Exclusion.objects.create(
-        organisation_id=at.organisation_id,
-        site=at.site,
-        category=Exclusion.Category.UTILITY,
-        since=start,
-        until=start + minutes * MINUTE,
-        reason="no power in the street",
-        said_by=make_user(),
-        **place,
-    )
-    return exclusion
 
 
 def year_of(station: Station) -> Uptime:
@@ -73,8 +55,8 @@ class TestFormula:
     def test_the_rule_s_own_numbers(self, station: Station) -> None:
         """525600 - (20000 - 5000) of 525600 is 97.146 %."""
         start = datetime(2025, 3, 1, tzinfo=UTC)
-        down(station, start, 20_000)
-        exclude(station, start + 1000 * MINUTE, 5_000)
+        make_outage(station, start, 20_000)
+        make_exclusion(station, start + 1000 * MINUTE, 5_000)
         year = year_of(station)
         assert (year.outage, year.excluded) == (20_000 * MINUTE, 5_000 * MINUTE)
         assert year.percent == Decimal("97.146")
@@ -82,15 +64,15 @@ class TestFormula:
 
     def test_only_what_is_both_excluded_and_down_is_left_out(self, station: Station) -> None:
         start = datetime(2025, 3, 1, tzinfo=UTC)
-        down(station, start, 100)
-        exclude(station, start - 50 * MINUTE, 100)
-        exclude(station, start - 50 * MINUTE, 110, station=station)
+        make_outage(station, start, 100)
+        make_exclusion(station, start - 50 * MINUTE, 100)
+        make_exclusion(station, start - 50 * MINUTE, 110, station=station)
         assert year_of(station).excluded == 60 * MINUTE
 
     def test_a_withdrawn_exclusion_leaves_nothing_out(self, station: Station) -> None:
         start = datetime(2025, 3, 1, tzinfo=UTC)
-        down(station, start, 100)
-        Exclusion.objects.filter(pk=exclude(station, start, 100).pk).update(
+        make_outage(station, start, 100)
+        Exclusion.objects.filter(pk=make_exclusion(station, start, 100).pk).update(
             withdrawn_at=YEAR_END, withdrawn_by=make_user()
         )
         assert year_of(station).excluded == timedelta()
@@ -98,13 +80,13 @@ class TestFormula:
     def test_an_exclusion_holds_for_the_place_it_names(self, station: Station) -> None:
         start = datetime(2025, 3, 1, tzinfo=UTC)
         neighbour = make_station(station.site)
-        down(station, start, 100)
-        exclude(station, start, 100, station=neighbour)
+        make_outage(station, start, 100)
+        make_exclusion(station, start, 100, station=neighbour)
         (times,) = port_times(station.organisation, YEAR_START, YEAR_END, evse_id=station.evses.get().pk)
         assert uptime_of(times, YEAR_START, YEAR_END).excluded == timedelta()
 
     def test_exactly_97_percent_misses_the_goal(self, station: Station) -> None:
-        down(station, YEAR_START, 525_600 * 3 // 100)
+        make_outage(station, YEAR_START, 525_600 * 3 // 100)
         year = year_of(station)
         assert year.percent == 97
         assert year.reaches_goal is False
@@ -112,13 +94,13 @@ class TestFormula:
     def test_a_port_measured_for_less_than_a_year_is_judged_by_its_own_time(self, station: Station) -> None:
         heard_at = datetime(2025, 12, 31, 14, tzinfo=UTC)
         StatusInterval.objects.update(since=heard_at)
-        down(station, datetime(2025, 12, 31, 15, tzinfo=UTC), 6)
+        make_outage(station, datetime(2025, 12, 31, 15, tzinfo=UTC), 6)
         year = year_of(station)
         assert (year.measured, year.percent) == (600 * MINUTE, Decimal(99))
 
     def test_days_before_it_was_put_into_service_do_not_count(self, station: Station) -> None:
         Station.objects.update(in_service_from=date(2025, 12, 31))
-        down(station, datetime(2025, 7, 1, tzinfo=UTC), 1000)
+        make_outage(station, datetime(2025, 7, 1, tzinfo=UTC), 1000)
         year = year_of(station)
         assert (year.measured, year.outage) == (1440 * MINUTE, timedelta())
 
@@ -133,14 +115,14 @@ class TestFormula:
         assert uptime_of(times, start, end).measured == 527_040 * MINUTE
 
     def test_an_outage_that_still_lasts_counts_to_the_end_of_the_period(self, station: Station) -> None:
-        down(station, YEAR_END - 60 * MINUTE, 1)
+        make_outage(station, YEAR_END - 60 * MINUTE, 1)
         Outage.objects.update(until=None)
         assert year_of(station).outage == 60 * MINUTE
 
     def test_months_sum_to_the_year(self, station: Station) -> None:
         for number in range(30):
-            down(station, YEAR_START + number * timedelta(days=11, hours=7), 24 * 60)
-        exclude(station, datetime(2025, 4, 28, tzinfo=UTC), 20 * 24 * 60)
+            make_outage(station, YEAR_START + number * timedelta(days=11, hours=7), 24 * 60)
+        make_exclusion(station, datetime(2025, 4, 28, tzinfo=UTC), 20 * 24 * 60)
         edges = month_starts(date(2025, 12, 31), 12, ZoneInfo("UTC"))
         assert (edges[0], edges[-1], len(edges)) == (YEAR_START, YEAR_END, 13)
         (times,) = port_times(station.organisation, YEAR_START, YEAR_END)
@@ -150,8 +132,8 @@ class TestFormula:
         assert sum((one.excluded for one in months), timedelta()) == year.excluded > timedelta()
 
     def test_a_stations_minutes_are_the_sum_of_its_ports(self, station: Station) -> None:
-        down(station, datetime(2025, 3, 1, tzinfo=UTC), 100)
-        exclude(station, datetime(2025, 3, 1, tzinfo=UTC), 40)
+        make_outage(station, datetime(2025, 3, 1, tzinfo=UTC), 100)
+        make_exclusion(station, datetime(2025, 3, 1, tzinfo=UTC), 40)
         sums = down_minutes(station.organisation, YEAR_START, YEAR_END)[station.pk]
         assert (sums.outage, sums.excluded) == (100 * MINUTE, 40 * MINUTE)
 
@@ -160,7 +142,7 @@ class TestFormula:
         site = make_site(organisation)
         counts = [self._queries(organisation)]
         for _ in range(10):
-            heard(connector_of(make_station(site)))
+            make_status(connector_of(make_station(site)))
             counts.append(self._queries(organisation))
         assert counts[-1] == counts[1] <= 6
 
@@ -225,5 +207,5 @@ class TestClosedHours:
                 opens=time(6),
                 closes=time(0),
             )
-        down(station, datetime(2025, 6, 2, tzinfo=UTC), 1440)
+        make_outage(station, datetime(2025, 6, 2, tzinfo=UTC), 1440)
         assert year_of(station).excluded == 360 * MINUTE

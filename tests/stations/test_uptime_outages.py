@@ -9,11 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from accounts.models import Organisation
-from stations.models import DOWN, EVSE, Connector, Outage, Status, StatusInterval
+from stations.models import DOWN, EVSE, Connector, Outage, Status
 from stations.uptime import outages
 from stations.uptime.outages import Down, Told, outages_of
 from stations.uptime.spans import FAR
-from tests.builders import MONDAY, connector_of, make_organisation, make_site, make_station
+from tests.builders import MONDAY, connector_of, make_organisation, make_site, make_station, make_status
 
 HOUR = timedelta(hours=1)
 
@@ -28,18 +28,6 @@ def down(since: float, until: float | None, status: str = Status.FAULTED, connec
 
 def port(downs: list[Down], first: float = 0) -> Told:
     return Told(at(first), downs)
-
-
-def tell(connector: Connector, status: str, since: datetime, error_code: str = "") -> None:
-    """The connector says a new status, as the gateway writes it."""
-    StatusInterval.objects.filter(connector=connector, until=None).update(until=since)
-    StatusInterval.objects.create(
-        organisation_id=connector.organisation_id,
-        connector=connector,
-        status=status,
-        since=since,
-        error_code=error_code,
-    )
 
 
 def kept(organisation: Organisation) -> list[tuple[Any, ...]]:
@@ -85,13 +73,13 @@ class TestOfOnePort:
 class TestUpkeep:
     def test_an_outage_opens_grows_and_ends(self) -> None:
         connector = connector_of(make_station())
-        tell(connector, Status.AVAILABLE, at(0))
-        tell(connector, Status.FAULTED, at(1), "HighTemperature")
+        make_status(connector, Status.AVAILABLE, at(0))
+        make_status(connector, Status.FAULTED, at(1), "HighTemperature")
         outages.sweep()
         outage = Outage.objects.get()
         assert (outage.since, outage.until) == (at(1), None)
-        tell(connector, Status.OFFLINE, at(2))
-        tell(connector, Status.AVAILABLE, at(5))
+        make_status(connector, Status.OFFLINE, at(2))
+        make_status(connector, Status.AVAILABLE, at(5))
         outages.sweep()
         again = Outage.objects.get()
         assert (again.pk, again.since, again.until) == (outage.pk, at(1), at(5))
@@ -99,15 +87,15 @@ class TestUpkeep:
 
     def test_a_blip_of_no_length_is_nothing(self) -> None:
         connector = connector_of(make_station())
-        tell(connector, Status.FAULTED, at(1))
-        tell(connector, Status.AVAILABLE, at(1))
+        make_status(connector, Status.FAULTED, at(1))
+        make_status(connector, Status.AVAILABLE, at(1))
         outages.sweep()
         assert not Outage.objects.exists()
 
     def test_a_port_in_order_is_not_looked_at_again(self) -> None:
         connector = connector_of(make_station())
-        tell(connector, Status.FAULTED, at(1))
-        tell(connector, Status.AVAILABLE, at(2))
+        make_status(connector, Status.FAULTED, at(1))
+        make_status(connector, Status.AVAILABLE, at(2))
         assert outages.sweep() == 1
         assert outages.sweep() == 0
 
@@ -123,7 +111,7 @@ class TestUpkeep:
         for _step in range(60):
             clock += chance.choice((timedelta(0), timedelta(seconds=1), HOUR))
             status = chance.choice((*DOWN, *DOWN, Status.AVAILABLE, Status.CHARGING))
-            tell(chance.choice(connectors), status, clock)
+            make_status(chance.choice(connectors), status, clock)
             if chance.random() < 0.4:
                 outages.sweep()
         outages.sweep()
@@ -134,7 +122,7 @@ class TestUpkeep:
 
     def test_rebuilding_touches_no_other_organisation(self) -> None:
         connector = connector_of(make_station())
-        tell(connector, Status.FAULTED, at(1))
+        make_status(connector, Status.FAULTED, at(1))
         outages.sweep()
         outages.rebuild(make_organisation())
         assert Outage.objects.count() == 1
