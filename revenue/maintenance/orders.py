@@ -47,7 +47,8 @@ def _merge(finding: Finding, now: datetime) -> None:
         _refresh(order, finding, now)
         return
     last = own.order_by("-closed_at").first()
-    if last is None or finding.since - last.closed_at > COMES_BACK_WITHIN:
+    closed_at = last.closed_at if last else None
+    if last is None or (closed_at and finding.since - closed_at > COMES_BACK_WITHIN):
         order = WorkOrder(
             organisation_id=evse.organisation_id,
             evse=evse,
