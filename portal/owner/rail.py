@@ -23,6 +23,7 @@ ENTRIES = (
     Entry("today", _("Today"), "chart"),
     Entry("sessions", _("Sessions"), "list"),
     Entry("stations", _("Stations"), "station"),
+    Entry("uptime", _("Uptime"), "clock"),
 )
 
 

@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from portal.owner import views
+from portal.owner import uptime, views
 
 urlpatterns: list[URLPattern] = [
     path("", views.today, name="today"),
@@ -11,4 +11,8 @@ urlpatterns: list[URLPattern] = [
     path("sessions/<uuid:session_id>/", views.session, name="session"),
     path("stations/", views.stations, name="stations"),
     path("stations/<uuid:station_id>/code/", views.station_code, name="station-code"),
+    path("uptime/", uptime.uptime, name="uptime"),
+    path("uptime/ports/<uuid:evse_id>/", uptime.uptime_port, name="uptime-port"),
+    path("uptime/ports/<uuid:evse_id>/exclude/", uptime.uptime_exclude, name="uptime-exclude"),
+    path("uptime/exclusions/<uuid:exclusion_id>/withdraw/", uptime.uptime_withdraw, name="uptime-withdraw"),
 ]

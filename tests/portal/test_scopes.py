@@ -10,8 +10,16 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from accounts.models import Organisation, Role
 from charging.models import ChargingSession
 from portal.scopes import OUTSIDE, scope_of
-from stations.models import Station
-from tests.builders import connector_of, make_member, make_organisation, make_session, make_site, make_station
+from stations.models import EVSE, Station
+from tests.builders import (
+    connector_of,
+    make_exclusion,
+    make_member,
+    make_organisation,
+    make_session,
+    make_site,
+    make_station,
+)
 
 pytestmark = pytest.mark.django_db
 KINDS = {"public", "guest_link", "driver", "member", "staff", "signed", "api_key"}
@@ -64,6 +72,8 @@ def test_the_packages_that_carry_their_own_checks_are_a_closed_list() -> None:
 OWN: dict[str, Callable[[Organisation], object]] = {
     "session_id": lambda tenant: ChargingSession.objects.of(tenant).get().pk,
     "station_id": lambda tenant: Station.objects.of(tenant).get().pk,
+    "evse_id": lambda tenant: EVSE.objects.of(tenant).get().pk,
+    "exclusion_id": lambda tenant: make_exclusion(Station.objects.of(tenant).get()).pk,
 }
 """By the name of a URL's variable: the id of a row of the tenant, made if it isn't there."""
 
