@@ -11,4 +11,6 @@ SCHEDULE = (
     Task("billing.sweeps.every_few_seconds", every_s=2),
     Task("billing.sweeps.every_few_minutes", every_s=300),
     Task("accounts.partitions.ensure_all", every_s=DAY),
+    Task("revenue.rollups.sweep", every_s=5),
+    Task("revenue.rollups.check.nightly", every_s=DAY),
 )
