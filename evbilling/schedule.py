@@ -13,4 +13,5 @@ SCHEDULE = (
     Task("accounts.partitions.ensure_all", every_s=DAY),
     Task("revenue.rollups.sweep", every_s=5),
     Task("revenue.rollups.check.nightly", every_s=DAY),
+    Task("portal.owner.reports.sweep", every_s=600),
 )
