@@ -19,4 +19,7 @@ SCHEDULE = (
     Task("charging.profiles.sweep", every_s=30),
     Task("billing.invoicing.sweep", every_s=3600),
     Task("accounts.partitions.ensure_all", every_s=DAY),
+    Task("revenue.rollups.sweep", every_s=5),
+    Task("revenue.rollups.check.nightly", every_s=DAY),
+    Task("portal.owner.reports.sweep", every_s=600),
 )
