@@ -11,4 +11,6 @@ SCHEDULE = (
     Task("billing.sweeps.every_few_seconds", every_s=2),
     Task("billing.sweeps.every_few_minutes", every_s=300),
     Task("accounts.partitions.ensure_all", every_s=DAY),
+    Task("revenue.dynamic.feeds.sweep", every_s=60),
+    Task("revenue.dynamic.sweep.sweep", every_s=30),
 )
