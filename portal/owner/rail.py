@@ -23,6 +23,7 @@ ENTRIES = (
     Entry("today", _("Today"), "chart"),
     Entry("sessions", _("Sessions"), "list"),
     Entry("stations", _("Stations"), "station"),
+    Entry("prices", _("Prices"), "bolt"),
 )
 
 

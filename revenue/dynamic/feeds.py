@@ -12,7 +12,6 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import F, Q
 from django.utils import timezone
 
 from revenue.dynamic.fetching import FetchError, fetch
@@ -123,10 +122,13 @@ def store(feed: Feed, values: Mapping[datetime, Decimal], received_at: datetime)
 def sweep(now: datetime | None = None) -> int:
     """Ask the feeds whose time has come. Returns how many answered."""
     now = now or timezone.now()
-    waiting = Feed.objects.exclude(url="").filter(
-        Q(asked_at__isnull=True) | Q(asked_at__lte=now - timedelta(minutes=1) * F("every_minutes"))
+    return sum(
+        ask(feed.organisation_id, feed.pk, now) for feed in Feed.objects.exclude(url="") if _is_due(feed, now)
     )
-    return sum(ask(feed.organisation_id, feed.pk, now) for feed in waiting.only("organisation_id", "pk"))
+
+
+def _is_due(feed: Feed, now: datetime) -> bool:
+    return feed.asked_at is None or now - feed.asked_at >= timedelta(minutes=feed.every_minutes)
 
 
 def ask(organisation_id: UUID, feed_id: UUID, now: datetime) -> bool:

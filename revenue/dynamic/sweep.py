@@ -151,7 +151,7 @@ def _keep(
         rule=decision.rule,
         wanted=decision.wanted,
         price=None if refused else decision.price,
-        before=given.history.price,
+        before=given.rails.normal if given.history.price is None else given.history.price,
         waives_idle=decision.waives_idle and not refused,
         outcome=PriceDecision.Outcome.REFUSED if refused else decision.outcome,
         changes=[

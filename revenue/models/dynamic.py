@@ -3,6 +3,7 @@
 import pgtrigger
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.db.models import F, Q
 
@@ -24,9 +25,13 @@ class Feed(TenantModel):
     name = models.CharField(max_length=80)
     kind = models.CharField(max_length=5, choices=Kind, default=Kind.GRID_PRICE)
     url = models.URLField(blank=True, max_length=500, help_text="asked every so often; empty: uploads only")
-    every_minutes = models.PositiveIntegerField(default=60, help_text="how often the address is asked")
+    every_minutes = models.PositiveIntegerField(
+        default=60, validators=[MinValueValidator(5)], help_text="how often the address is asked"
+    )
     max_age_minutes = models.PositiveIntegerField(
-        default=36 * 60, help_text="values that came in longer ago are stale, and not used"
+        default=36 * 60,
+        validators=[MinValueValidator(1)],
+        help_text="values that came in longer ago are stale, and not used",
     )
     asked_at = models.DateTimeField(null=True, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
@@ -102,7 +107,9 @@ class RuleSet(TenantModel):
         max_digits=PER_KWH_DIGITS, decimal_places=PER_KWH_PLACES, help_text="smaller changes are not made"
     )
     notice_minutes = models.PositiveSmallIntegerField(
-        default=30, help_text="how long before it holds a price is published"
+        default=30,
+        validators=[MinValueValidator(5), MaxValueValidator(1440)],
+        help_text="how long before it holds a price is published",
     )
     utilisation_max_age_minutes = models.PositiveSmallIntegerField(
         default=30, help_text="a site not heard of for longer has no known utilisation"

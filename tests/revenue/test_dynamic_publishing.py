@@ -13,6 +13,7 @@ from charging.rating import sweep as rate_all
 from revenue.dynamic import sweep as deciding
 from revenue.dynamic import switching
 from revenue.dynamic.documents import document_at, energy_price
+from revenue.dynamic.observing import observe
 from revenue.models import Feed, FeedValue, PlannedPrice, PriceDecision, RuleSet, RuleSetEvent
 from tariffs.assignment import version_in_force
 from tariffs.models import TariffAssignment, TariffVersion
@@ -256,14 +257,13 @@ def test_a_decision_is_never_changed(place: Place) -> None:
 def test_one_site_that_fails_stops_no_other(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     other = make_place(organisation=make_organisation())
     RuleSet.objects.filter(pk=other.rule_set.pk).update(is_on=True)
-    whole = deciding.observe
 
     def broken(rule_set: RuleSet, *rest: object) -> object:
         if rule_set.pk == place.rule_set.pk:
             raise RuntimeError("a meter on fire")
-        return whole(rule_set, *rest)  # type: ignore[arg-type]  # passed on as it came
+        return observe(rule_set, *rest)  # type: ignore[arg-type]  # passed on as it came
 
-    monkeypatch.setattr(deciding, "observe", broken)
+    monkeypatch.setattr("revenue.dynamic.sweep.observe", broken)
     assert deciding.sweep() == 1
     assert PriceDecision.objects.get().site == other.site
 
