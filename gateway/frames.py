@@ -1,11 +1,10 @@
 """OCPP-J frames: what is a call, an answer or an error, and how ours are written (OCPP-J 1.6, chapter 4)."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
 NO_ID = "-1"  # for a frame whose message id can't be read
@@ -29,21 +28,18 @@ class BadFrame(Exception):
         self.code, self.description, self.message_id = code, description, message_id
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct, gc=False):
     message_id: str
     action: str
     payload: Raw
 
 
-@dataclass(slots=True)
-class CallResult:
+class CallResult(Struct, gc=False):
     message_id: str
     payload: Raw
 
 
-@dataclass(slots=True)
-class CallError:
+class CallError(Struct, gc=False):
     message_id: str
     code: str
     description: str

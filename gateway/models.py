@@ -18,7 +18,7 @@ class OcppMessage(models.Model):
         SENT = "out", "To the station"
         EVENT = "event", "Connection"
 
-    pk = models.CompositePrimaryKey("id", "at")
+    pk = models.CompositePrimaryKey("station_id", "at", "id")  # a station's log in order: no other index
     id = models.UUIDField(default=uuid7)
     at = models.DateTimeField()
     organisation = models.ForeignKey(
@@ -33,9 +33,6 @@ class OcppMessage(models.Model):
     payload = models.TextField(blank=True, help_text="of the call, JSON as it came")
     answer = models.TextField(blank=True, help_text="payload of the answer, or the error")
     verdict = models.CharField(max_length=40, help_text="ok, an OCPP error code, or why it is quarantined")
-
-    class Meta:
-        indexes = [models.Index(fields=["station", "-at"], name="ocpp_message_of_station")]
 
     def __str__(self) -> str:
         return f"{self.direction} {self.action} {self.at:%Y-%m-%d %H:%M:%S}"

@@ -6,7 +6,7 @@ Call `commit` inside a transaction. Nothing is priced here: a session that ended
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from charging.ingest import quarantine, readings, starts, statuses, stops, tags
+from charging.ingest import known, quarantine, reading_rows, readings, shapes, starts, statuses, stops, tags
 from charging.ingest.facts import (
     TAKEN,
     Booted,
@@ -33,6 +33,7 @@ __all__ = [
     "Stopped",
     "TagShown",
     "commit",
+    "forget",
 ]
 
 # Starts before states and readings, which need the session; readings before stops, which close it.
@@ -53,10 +54,18 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
     Raises django.db.Error when the database refuses: then nothing of `facts` is written.
     """
     outcomes = [TAKEN] * len(facts)
+    places: dict[type[Any], list[int]] = {}
+    for number, fact in enumerate(facts):
+        places.setdefault(type(fact), []).append(number)
     for kind, step in STEPS:
-        chosen = [number for number, fact in enumerate(facts) if type(fact) is kind]
-        if chosen:
+        if chosen := places.get(kind):
             results = step([facts[number] for number in chosen])
             for number, outcome in zip(chosen, results, strict=True):
                 outcomes[number] = outcome
     return outcomes
+
+
+def forget() -> None:
+    """Call this when the transaction around `commit` was rolled back: what was learnt in it may not be so."""
+    for memory in (known, shapes, reading_rows):
+        memory.forget()

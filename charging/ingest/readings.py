@@ -1,68 +1,71 @@
 """Store meter values: one row a reading, and the latest of each session on the session itself."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
-from charging.ingest.arrays import plain, texts
+from charging.ingest import binary
 from charging.ingest.facts import TAKEN, Metered, Outcome
 from charging.ingest.known import KnownSession, known_sessions
 from charging.ingest.quarantine import Doubt, hold, set_aside
+from charging.ingest.reading_rows import Row, append, insert_singly
+from charging.ingest.reading_rows import forget as forget_partitions
+from charging.ingest.shapes import stored_shapes
+from charging.shapes import split, whole
 
-INSERT = """
-    INSERT INTO charging_reading
-        (id, organisation_id, session_id, at, register_wh, power_w, current_ma, soc_percent, sampled)
-    SELECT id, organisation_id, session_id, at, register_wh, power_w, current_ma, soc_percent, sampled::jsonb
-    FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::timestamptz[], %s::bigint[], %s::bigint[],
-                %s::bigint[], %s::smallint[], %s::text[])
-      AS v(id, organisation_id, session_id, at, register_wh, power_w, current_ma, soc_percent, sampled)
-    ON CONFLICT DO NOTHING
+# Locks the running sessions of which nothing this late is stored yet. Until the commit no rating sees them, so
+# that none of their readings is late; and all of their readings are new, so that none is a repeat.
+ADVANCE = """
+    UPDATE charging_chargingsession s
+    SET last_reading_at = v.at,
+        last_register_wh = coalesce(v.register_wh, s.last_register_wh),
+        last_power_w = coalesce(v.power_w, s.last_power_w)
+    FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::bigint[], %s::bigint[])
+      AS v(organisation_id, id, first_at, at, register_wh, power_w)
+    WHERE s.organisation_id = v.organisation_id AND s.id = v.id AND s.state = 'active'
+      AND (s.last_reading_at IS NULL OR s.last_reading_at < v.first_at)
+    RETURNING s.id
 """
 
-UPDATE_LATEST = """
+# The others: repeats, readings out of order, and those of sessions that ended.
+ADVANCE_AT_MOST = """
     UPDATE charging_chargingsession s
     SET last_reading_at = v.at,
         last_register_wh = coalesce(v.register_wh, s.last_register_wh),
         last_power_w = coalesce(v.power_w, s.last_power_w)
     FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::bigint[], %s::bigint[])
-      AS v(organisation_id, session_id, at, register_wh, power_w)
-    WHERE s.organisation_id = v.organisation_id AND s.id = v.session_id AND s.state = 'active'
+      AS v(organisation_id, id, at, register_wh, power_w)
+    WHERE s.organisation_id = v.organisation_id AND s.id = v.id AND s.state = 'active'
       AND (s.last_reading_at IS NULL OR s.last_reading_at <= v.at)
 """
+# However many rows: one look-up in the index for each. A plan made for one batch may read the whole table.
+PLAN_ONCE = "SET LOCAL plan_cache_mode = force_generic_plan"
+
+Taken = tuple[KnownSession, Metered]
 
 
 def store(metered: Sequence[Metered]) -> list[Outcome]:
     """One outcome per reading. What belongs to no session or runs backwards is quarantined."""
     known = known_sessions((fact.reporter, fact.transaction_id) for fact in metered)
-    good: list[tuple[KnownSession, Metered]] = []
+    good: list[Taken] = []
     doubts: list[Doubt] = []
     outcomes = []
     for fact in metered:
-        session = known.get((fact.reporter.station_id, fact.transaction_id))
+        session = known.get((fact.reporter.key, fact.transaction_id))
         reason = _misfit(session, fact)
-        outcomes.append(Outcome(quarantined=reason) if reason else TAKEN)
         if session is not None and not reason:
             session.advance(fact.at, fact.register_wh)
             good.append((session, fact))
+            outcomes.append(TAKEN)
         else:
             doubts.append(_doubt(session, fact, reason))
-    _insert(good)
-    _update_latest(good)
+            outcomes.append(Outcome(quarantined=reason))
+    if good:
+        _write(good)
     _quarantine(doubts)
     return outcomes
-
-
-def reading_id(session_id: UUID, at: datetime, sampled: str) -> UUID:
-    """A UUIDv7 of the reading's time whose other bits follow from it: a repeat is the same row."""
-    digest = hashlib.blake2b(session_id.bytes + at.isoformat().encode() + sampled.encode(), digest_size=10)
-    bits = int.from_bytes(digest.digest(), "big") & ((1 << 74) - 1)
-    milliseconds = max(int(at.timestamp() * 1000), 0)
-    return UUID(
-        int=(milliseconds << 80) | (0x7 << 76) | (bits >> 62 << 64) | (0b10 << 62) | bits & (1 << 62) - 1
-    )
 
 
 def _misfit(session: KnownSession | None, fact: Metered) -> str:
@@ -83,43 +86,103 @@ def _doubt(session: KnownSession | None, fact: Metered, reason: str) -> Doubt:
     return Doubt(fact.reporter, reason, detail, fact.raw, session.session_id if session else None)
 
 
-def _insert(good: Sequence[tuple[KnownSession, Metered]]) -> None:
-    if not good:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            INSERT,
-            [
-                plain(reading_id(session.session_id, fact.at, fact.sampled) for session, fact in good),
-                plain(session.organisation_id for session, _ in good),
-                plain(session.session_id for session, _ in good),
-                plain(fact.at for _, fact in good),
-                plain(fact.register_wh for _, fact in good),
-                plain(fact.power_w for _, fact in good),
-                plain(fact.current_ma for _, fact in good),
-                plain(fact.soc_percent for _, fact in good),
-                texts(fact.sampled for _, fact in good),
-            ],
-        )
+def _write(good: Sequence[Taken]) -> None:
+    """New readings of running sessions by COPY, the others with a conflict check each."""
+    rows = _rows(good)
+    spans = _spans(rows)
+    advanced = _advance([span for span in spans if not span.repeats])
+    fresh: list[Row] = []
+    others: list[Row] = []
+    for row in rows:
+        (fresh if row.session.key in advanced else others).append(row)
+    try:
+        with transaction.atomic():
+            append(fresh)
+    except IntegrityError:  # a month was made meanwhile, or a reading was stored and its session not told
+        forget_partitions()
+        others = rows
+    if others:
+        insert_singly(others)
+        _advance_at_most([span for span in spans if span.session.key not in advanced])
 
 
-def _update_latest(good: Sequence[tuple[KnownSession, Metered]]) -> None:
-    latest: dict[UUID, tuple[KnownSession, Metered]] = {}
+def _rows(good: Sequence[Taken]) -> list[Row]:
+    for _, fact in good:
+        if not fact.said:
+            fact.shape, fact.said = split(fact.sampled)
+    ids = stored_shapes(fact.shape for _, fact in good)
+    rows = []
     for session, fact in good:
-        if session.session_id not in latest or latest[session.session_id][1].at <= fact.at:
-            latest[session.session_id] = (session, fact)
-    if not latest:
-        return
-    rows = [latest[session_id] for session_id in sorted(latest)]
-    with connection.cursor() as cursor:
+        shape = ids.get(fact.shape)
+        if shape is None and fact.shape:
+            fact.shape, fact.said = "", whole(fact.shape, fact.said)
+        rows.append(Row(session, fact, shape))
+    return rows
+
+
+class Span:
+    """What a batch says of one session."""
+
+    __slots__ = ("at_us", "first_us", "power_w", "register_wh", "repeats", "session")
+
+    def __init__(self, first: Row) -> None:
+        self.session, fact = first.session, first.fact
+        self.repeats = False
+        self.first_us = self.at_us = first.at_us
+        self.register_wh, self.power_w = fact.register_wh, fact.power_w
+
+    def take(self, row: Row) -> None:
+        """The next reading in order of time; one of the same instant may be the same."""
+        fact = row.fact
+        self.repeats |= row.at_us == self.at_us
+        self.at_us = row.at_us
+        self.register_wh = self.register_wh if fact.register_wh is None else fact.register_wh
+        self.power_w = self.power_w if fact.power_w is None else fact.power_w
+
+
+def _spans(rows: Sequence[Row]) -> list[Span]:
+    """One for each session, in the order in which all lock them."""
+    spans: dict[bytes, Span] = {}
+    for row in sorted(rows, key=attrgetter("at_us")):
+        span = spans.get(row.session.key)
+        if span is None:
+            spans[row.session.key] = Span(row)
+        else:
+            span.take(row)
+    return [spans[key] for key in sorted(spans)]
+
+
+def _advance(spans: Sequence[Span]) -> set[bytes]:
+    """Move the sessions of which all is new to their latest reading; returns their keys."""
+    with connection.wrap_database_errors, binary.cursor() as cursor:
+        cursor.execute(PLAN_ONCE)
         cursor.execute(
-            UPDATE_LATEST,
+            ADVANCE,
             [
-                plain(session.organisation_id for session, _ in rows),
-                plain(session.session_id for session, _ in rows),
-                plain(fact.at for _, fact in rows),
-                plain(fact.register_wh for _, fact in rows),
-                plain(fact.power_w for _, fact in rows),
+                binary.uuids([span.session.organisation for span in spans]),
+                binary.uuids([span.session.key for span in spans]),
+                binary.times([span.first_us for span in spans]),
+                binary.times([span.at_us for span in spans]),
+                binary.bigints([span.register_wh for span in spans]),
+                binary.bigints([span.power_w for span in spans]),
+            ],
+            binary=True,
+        )
+        return {session for (session,) in cursor.fetchall()}
+
+
+def _advance_at_most(spans: Sequence[Span]) -> None:
+    if not spans:
+        return
+    with connection.wrap_database_errors, binary.cursor() as cursor:
+        cursor.execute(
+            ADVANCE_AT_MOST,
+            [
+                binary.uuids([span.session.organisation for span in spans]),
+                binary.uuids([span.session.key for span in spans]),
+                binary.times([span.at_us for span in spans]),
+                binary.bigints([span.register_wh for span in spans]),
+                binary.bigints([span.power_w for span in spans]),
             ],
         )
 

@@ -3,8 +3,9 @@
 from charging.models.command import StationCommand
 from charging.models.priced import PricedSession
 from charging.models.quarantine import ImportBatch, QuarantinedFact
+from charging.models.reading import Reading, SampleShape
 from charging.models.review import SessionReview
-from charging.models.session import ChargingSession, Reading, SessionState
+from charging.models.session import ChargingSession, SessionState
 
 __all__ = [
     "ChargingSession",
@@ -12,6 +13,7 @@ __all__ = [
     "PricedSession",
     "QuarantinedFact",
     "Reading",
+    "SampleShape",
     "SessionReview",
     "SessionState",
     "StationCommand",
