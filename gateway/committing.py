@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError, connection, transaction
 from accounts.identifiers import uuid7_bytes
 from charging import ingest
 from charging.ingest import Misfit, Outcome
-from charging.ingest.binary import copy_in, microseconds, text
+from charging.ingest.binary import copy_in, microseconds, text, word
 from gateway import frames
 from gateway.privacy import WITH_TAGS, masked
 from gateway.work import Exchange, Refused, Work
@@ -27,8 +27,7 @@ COPY = """
         (id, at, organisation_id, station_id, direction, message_id, action, payload, answer, verdict)
     FROM STDIN (FORMAT BINARY)
 """
-_keys = Struct("!h i16s iq").pack
-_owners = Struct("!i16s i16s").pack
+_head = Struct("!h i16s iq i16s i16s").pack
 _length = Struct("!i").pack
 
 
@@ -88,18 +87,20 @@ def log_row(row_id: bytes, exchange: Exchange, answer: bytes, verdict: str) -> b
     """The exchange as a row of the message log for COPY; tags are masked."""
     received, reporter, refusal = exchange.received, exchange.reporter, exchange.refusal
     tagged = received.action in WITH_TAGS or refusal is not None
+    said = (masked(received.text) if tagged else received.text).encode()
     told = answer if refusal is None else refusal.description.replace("\0", "").encode()
+    owner = reporter.organisation_id.bytes
     return b"".join(
         (
-            _keys(10, 16, row_id, 8, microseconds(received.at)),
-            _owners(16, reporter.organisation_id.bytes, 16, reporter.key),
-            text(exchange.direction),
+            _head(10, 16, row_id, 8, microseconds(received.at), 16, owner, 16, reporter.key),
+            word(exchange.direction),
             text(exchange.message_id),
-            text(received.action[:64].replace("\0", "")),
-            text(masked(received.text) if tagged else received.text),
+            word(received.action[:64].replace("\0", "")),
+            _length(len(said)),
+            said,
             _length(len(told)),
             told,
-            text(verdict),
+            word(verdict),
         )
     )
 

@@ -6,6 +6,7 @@ Format"; array_recv). Times are microseconds since 2000 in UTC, ids their 16 byt
 
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from struct import Struct
 from typing import Any
 
@@ -95,6 +96,9 @@ def text(value: str) -> bytes:
     """Any text but NUL."""
     encoded = value.encode()
     return _length(len(encoded)) + encoded
+
+
+word = lru_cache(4096)(text)  # for what is said again and again
 
 
 def copy_in(statement: Any, rows: Iterable[bytes]) -> None:

@@ -1,11 +1,11 @@
 """Which session a station's transaction id means, remembered so that a reading need not ask the database."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from charging.ingest.facts import Reporter
+from charging.ingest.facts import Metered, Reporter
 from charging.models import ChargingSession
 
 REMEMBERED = 200_000
@@ -37,7 +37,7 @@ class KnownSession:
 _remembered: dict[Key, KnownSession] = {}
 
 
-def known_sessions(asked: Iterable[tuple[Reporter, str]]) -> dict[Key, KnownSession]:
+def known_sessions(metered: Sequence[Metered]) -> dict[Key, KnownSession]:
     """The sessions by (station's key, transaction id), one query for those not asked before.
 
     A station finds only its own transactions. What is returned holds others as well.
@@ -45,13 +45,20 @@ def known_sessions(asked: Iterable[tuple[Reporter, str]]) -> dict[Key, KnownSess
     while len(_remembered) > REMEMBERED:
         del _remembered[next(iter(_remembered))]  # the one that was learnt first
     unknown = {
-        (reporter.key, number): reporter
-        for reporter, number in asked
-        if (reporter.key, number) not in _remembered
+        (fact.reporter.key, fact.transaction_id): fact.reporter
+        for fact in metered
+        if (fact.reporter.key, fact.transaction_id) not in _remembered
     }
     if unknown:
         _load(unknown)
     return _remembered
+
+
+def remember(reporter: Reporter, transaction_id: str, session_id: UUID, meter_start_wh: int) -> None:
+    """A session that this transaction opened."""
+    _remembered[reporter.key, transaction_id] = KnownSession(
+        reporter.organisation_id.bytes, session_id, session_id.bytes, meter_start_wh, None, None
+    )
 
 
 def forget() -> None:

@@ -1,8 +1,8 @@
 """Readings on their way into the table: new ones by COPY into their month, doubtful ones with a conflict check."""
 
-import hashlib
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from hashlib import blake2b
 from struct import Struct
 from uuid import UUID
 
@@ -12,7 +12,7 @@ from psycopg import sql
 from accounts.partitions import partition_of
 from charging.ingest import binary
 from charging.ingest.arrays import plain, texts
-from charging.ingest.binary import bigint, smallint, text
+from charging.ingest.binary import bigint, microseconds, smallint
 from charging.ingest.facts import Metered
 from charging.ingest.known import KnownSession
 
@@ -31,7 +31,8 @@ INSERT = """
       AS v(id, session_id, organisation_id, at, register_wh, power_w, current_ma, soc_percent, shape_id, said)
     ON CONFLICT DO NOTHING
 """
-_keys = Struct("!h i16s i16s i16s iq").pack
+_head = Struct("!h i16s i16s i16s iq").pack
+_length = Struct("!i").pack
 _partitions: dict[tuple[int, int], sql.Composed] = {}
 
 
@@ -42,27 +43,34 @@ class Row:
 
     def __init__(self, session: KnownSession, fact: Metered, shape_id: int | None) -> None:
         self.session, self.fact, self.shape_id = session, fact, shape_id
-        self.at_us = binary.microseconds(fact.at)
-
-    def key(self) -> bytes:
-        """Follows from what was said, so that a repeat is the same row (with session and time)."""
-        fact = self.fact
-        content = f"{fact.register_wh} {fact.shape} {fact.said}"
-        return hashlib.blake2b(content.encode(), digest_size=16).digest()
+        self.at_us = microseconds(fact.at)
 
     def packed(self) -> bytes:
-        fact, session = self.fact, self.session
+        session, values = self.session, self._values()
+        key = _key(values)
+        return _head(10, 16, key, 16, session.key, 16, session.organisation, 8, self.at_us) + values
+
+    def id(self) -> UUID:
+        """Follows from what was said, so that a repeat is the same row (with session and time)."""
+        return UUID(bytes=_key(self._values()))
+
+    def _values(self) -> bytes:
+        fact, said = self.fact, self.fact.said.encode()
         return b"".join(
             (
-                _keys(10, 16, self.key(), 16, session.key, 16, session.organisation, 8, self.at_us),
                 bigint(fact.register_wh),
                 bigint(fact.power_w),
                 bigint(fact.current_ma),
                 smallint(fact.soc_percent),
                 bigint(self.shape_id),
-                text(fact.said),
+                _length(len(said)),
+                said,
             )
         )
+
+
+def _key(values: bytes) -> bytes:
+    return blake2b(values, digest_size=16).digest()
 
 
 def append(rows: Sequence[Row]) -> None:
@@ -82,7 +90,7 @@ def insert_singly(rows: Sequence[Row]) -> None:
     """Insert rows of which some may be there, or late; the table's triggers look at each."""
     facts = [row.fact for row in rows]
     columns = [
-        plain(UUID(bytes=row.key()) for row in rows),
+        plain(row.id() for row in rows),
         plain(row.session.session_id for row in rows),
         plain(fact.reporter.organisation_id for fact in facts),
         plain(fact.at for fact in facts),

@@ -44,24 +44,25 @@ ADVANCE_AT_MOST = """
 PLAN_ONCE = "SET LOCAL plan_cache_mode = force_generic_plan"
 
 Taken = tuple[KnownSession, Metered]
+# Key and organisation of a session, the first and the last instant told of it, its latest register and power.
+Span = tuple[bytes, bytes, int, int, int | None, int | None]
 
 
 def store(metered: Sequence[Metered]) -> list[Outcome]:
     """One outcome per reading. What belongs to no session or runs backwards is quarantined."""
-    known = known_sessions((fact.reporter, fact.transaction_id) for fact in metered)
+    known = known_sessions(metered)
     good: list[Taken] = []
     doubts: list[Doubt] = []
-    outcomes = []
-    for fact in metered:
+    outcomes = [TAKEN] * len(metered)
+    for number, fact in enumerate(metered):
         session = known.get((fact.reporter.key, fact.transaction_id))
         reason = _misfit(session, fact)
         if session is not None and not reason:
             session.advance(fact.at, fact.register_wh)
             good.append((session, fact))
-            outcomes.append(TAKEN)
         else:
             doubts.append(_doubt(session, fact, reason))
-            outcomes.append(Outcome(quarantined=reason))
+            outcomes[number] = Outcome(quarantined=reason)
     if good:
         _write(good)
     _quarantine(doubts)
@@ -89,8 +90,8 @@ def _doubt(session: KnownSession | None, fact: Metered, reason: str) -> Doubt:
 def _write(good: Sequence[Taken]) -> None:
     """New readings of running sessions by COPY, the others with a conflict check each."""
     rows = _rows(good)
-    spans = _spans(rows)
-    advanced = _advance([span for span in spans if not span.repeats])
+    spans, unclear = _spans(rows)
+    advanced = _advance(spans)
     fresh: list[Row] = []
     others: list[Row] = []
     for row in rows:
@@ -103,7 +104,7 @@ def _write(good: Sequence[Taken]) -> None:
         others = rows
     if others:
         insert_singly(others)
-        _advance_at_most([span for span in spans if span.session.key not in advanced])
+        _advance_at_most([*unclear, *(span for span in spans if span[0] not in advanced)])
 
 
 def _rows(good: Sequence[Taken]) -> list[Row]:
@@ -120,71 +121,73 @@ def _rows(good: Sequence[Taken]) -> list[Row]:
     return rows
 
 
-class Span:
-    """What a batch says of one session."""
-
-    __slots__ = ("at_us", "first_us", "power_w", "register_wh", "repeats", "session")
-
-    def __init__(self, first: Row) -> None:
-        self.session, fact = first.session, first.fact
-        self.repeats = False
-        self.first_us = self.at_us = first.at_us
-        self.register_wh, self.power_w = fact.register_wh, fact.power_w
-
-    def take(self, row: Row) -> None:
-        """The next reading in order of time; one of the same instant may be the same."""
-        fact = row.fact
-        self.repeats |= row.at_us == self.at_us
-        self.at_us = row.at_us
-        self.register_wh = self.register_wh if fact.register_wh is None else fact.register_wh
-        self.power_w = self.power_w if fact.power_w is None else fact.power_w
-
-
-def _spans(rows: Sequence[Row]) -> list[Span]:
-    """One for each session, in the order in which all lock them."""
-    spans: dict[bytes, Span] = {}
-    for row in sorted(rows, key=attrgetter("at_us")):
-        span = spans.get(row.session.key)
-        if span is None:
-            spans[row.session.key] = Span(row)
+def _spans(rows: Sequence[Row]) -> tuple[list[Span], list[Span]]:
+    """What the rows say of each session; apart, of those where an instant comes twice, maybe a repeat."""
+    by_session: dict[bytes, Span] = {}
+    several: dict[bytes, list[Row]] = {}
+    for row in rows:
+        session, fact = row.session, row.fact
+        if session.key in by_session:
+            several.setdefault(session.key, []).append(row)
         else:
-            span.take(row)
-    return [spans[key] for key in sorted(spans)]
+            by_session[session.key] = (
+                session.key, session.organisation, row.at_us, row.at_us, fact.register_wh, fact.power_w,
+            )  # fmt: skip
+    unclear = []
+    for key, more in several.items():
+        first = by_session.pop(key)
+        instants = [first[2], *(row.at_us for row in more)]
+        span = _joined(first, sorted(more, key=attrgetter("at_us")))
+        if len(set(instants)) < len(instants):
+            unclear.append(span)
+        else:
+            by_session[key] = span
+    return list(by_session.values()), unclear
+
+
+def _joined(first: Span, rows: Sequence[Row]) -> Span:
+    """The values of the latest reading that told them."""
+    key, organisation, first_us, at_us, register_wh, power_w = first
+    for row in rows:
+        fact, is_later = row.fact, row.at_us >= at_us
+        if fact.register_wh is not None and (is_later or register_wh is None):
+            register_wh = fact.register_wh
+        if fact.power_w is not None and (is_later or power_w is None):
+            power_w = fact.power_w
+        first_us, at_us = min(first_us, row.at_us), max(at_us, row.at_us)
+    return key, organisation, first_us, at_us, register_wh, power_w
 
 
 def _advance(spans: Sequence[Span]) -> set[bytes]:
     """Move the sessions of which all is new to their latest reading; returns their keys."""
+    if not spans:
+        return set()
+    keys, organisations, firsts, ats, registers, powers = zip(
+        *sorted(spans), strict=True
+    )  # all lock in order
     with connection.wrap_database_errors, binary.cursor() as cursor:
         cursor.execute(PLAN_ONCE)
         cursor.execute(
             ADVANCE,
             [
-                binary.uuids([span.session.organisation for span in spans]),
-                binary.uuids([span.session.key for span in spans]),
-                binary.times([span.first_us for span in spans]),
-                binary.times([span.at_us for span in spans]),
-                binary.bigints([span.register_wh for span in spans]),
-                binary.bigints([span.power_w for span in spans]),
+                binary.uuids(organisations), binary.uuids(keys), binary.times(firsts), binary.times(ats),
+                binary.bigints(registers), binary.bigints(powers),
             ],
             binary=True,
-        )
+        )  # fmt: skip
         return {session for (session,) in cursor.fetchall()}
 
 
 def _advance_at_most(spans: Sequence[Span]) -> None:
-    if not spans:
-        return
+    keys, organisations, _, ats, registers, powers = zip(*sorted(spans), strict=True)
     with connection.wrap_database_errors, binary.cursor() as cursor:
         cursor.execute(
             ADVANCE_AT_MOST,
             [
-                binary.uuids([span.session.organisation for span in spans]),
-                binary.uuids([span.session.key for span in spans]),
-                binary.times([span.at_us for span in spans]),
-                binary.bigints([span.register_wh for span in spans]),
-                binary.bigints([span.power_w for span in spans]),
+                binary.uuids(organisations), binary.uuids(keys), binary.times(ats),
+                binary.bigints(registers), binary.bigints(powers),
             ],
-        )
+        )  # fmt: skip
 
 
 def _quarantine(doubts: Sequence[Doubt]) -> None:
