@@ -3,18 +3,16 @@
 import asyncio
 import logging
 import time
-from typing import Any
 
-import msgspec
 from django.db import DatabaseError
 
 from charging import commands
 from charging.models import StationCommand
+from gateway import translation
 from gateway.connection import CallFailed, Connection
 from gateway.database import Database
-from gateway.ocpp16 import VERSION
 from gateway.presence import Presence
-from gateway.schemas import requests
+from gateway.translation import NotSayable
 
 logger = logging.getLogger(__name__)
 SWEEP_S = 0.25
@@ -55,28 +53,16 @@ class Commander:
             logger.exception("the outcome of command %s is not kept", command.pk)
 
     async def _settle(self, command: StationCommand, connection: Connection | None) -> None:
-        if problem := invalid(command.action, command.payload):
-            await self.database.run(commands.refused, command, "FormationViolation", problem)
-            return
         try:
             if connection is None:
                 raise ConnectionError("the station went away")  # noqa: TRY301  the same as going away later
-            answer = await connection.call(command.action, command.payload)
+            action, payload = await self.database.run(translation.outgoing, connection.version, command)
+            answer = await connection.call(action, payload)
+        except NotSayable as problem:
+            await self.database.run(commands.refused, command, "FormationViolation", str(problem))
         except CallFailed as error:
             await self.database.run(commands.refused, command, error.code, error.description)
         except (TimeoutError, ConnectionError):
             await self.database.run(commands.timed_out, command)
         else:
-            await self.database.run(commands.answered, command, answer)
-
-
-def invalid(action: str, payload: Any) -> str:
-    """What the official schema finds wrong with a command's payload, or nothing."""
-    schema = requests(VERSION).get(action)
-    if schema is None:
-        return f"action: {action!r} is no action of OCPP 1.6"
-    try:
-        schema.strict.decode(msgspec.json.encode(payload))
-    except msgspec.ValidationError as error:
-        return f"payload: {error}"
-    return ""
+            await self.database.run(commands.answered, command, translation.incoming(command.action, answer))

@@ -15,7 +15,7 @@ from charging import ingest
 from charging.ingest import Reporter, StatusReported
 from gateway.connection import Connection
 from gateway.database import Database
-from gateway.logins import connectors_of
+from gateway.logins import connectors_of, sockets_of
 from gateway.options import Options
 from stations.models import Connector, Station, Status, StatusInterval
 
@@ -74,9 +74,11 @@ class Presence:
     async def _learn_connectors(self) -> None:
         """EVSEs that were set up while their station was connected count from now."""
         found = await self.database.run(connectors_of, list(self.by_station))
+        sockets = await self.database.run(sockets_of, list(self.by_station))
         for station_id, connectors in found.items():
             if connection := self.by_station.get(station_id):
                 connection.reporter.connectors = connectors
+                connection.reporter.sockets = sockets.get(station_id, {})
 
     def _ping_quiet(self) -> None:
         now, idle = time.monotonic(), self.options.ping_idle_s

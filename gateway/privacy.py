@@ -6,10 +6,17 @@ import msgspec
 
 from accounts.models import Token
 
-TAG = re.compile(r'("(?:idTag|parentIdTag)"\s*:\s*)"((?:[^"\\]|\\.)*)"')
+TAG = re.compile(r'("(?:idTag|parentIdTag|idToken|additionalIdToken)"\s*:\s*)"((?:[^"\\]|\\.)*)"')
 WITH_TAGS = frozenset(
     {
         "Authorize",
+        "BatterySwap",
+        "CustomerInformation",
+        "NotifyReport",
+        "RequestBatterySwap",
+        "RequestStartTransaction",
+        "TransactionEvent",
+        "DataTransfer",
         "StartTransaction",
         "StopTransaction",
         "RemoteStartTransaction",

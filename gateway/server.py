@@ -17,15 +17,14 @@ from gateway.database import Database
 from gateway.handshake import Admitted, Handshake, NotAdmitted, Upgrade
 from gateway.limits import Failures
 from gateway.logins import Login, Logins, any_hash
-from gateway.ocpp16 import VERSION
 from gateway.options import Options
 from gateway.presence import Presence
 from gateway.schemas import requests
+from gateway.versions import SUBPROTOCOLS
 from gateway.writer import Writer
 from stations.models import Station
 
 logger = logging.getLogger(__name__)
-SUBPROTOCOLS = (VERSION,)  # ocpp2.0.1 and ocpp2.1 are refused until they are spoken
 IDENTITY = re.compile(r"[A-Za-z0-9*+=:|@._\-]{1,48}")
 DRAIN_S = 8.0
 GOODBYE_S = 1.0
@@ -53,7 +52,8 @@ class Gateway:
 
     async def start(self, host: str, port: int, *, reuse_port: bool = False) -> int:
         """Listen; returns the port. Raises OSError when the port is taken."""
-        requests(VERSION)
+        for version in SUBPROTOCOLS:
+            requests(version)
         await self.database.run(any_hash)
         for forever in (self.writer.run(), self.presence.run(), self.commander.run()):
             self._tasks.append(asyncio.create_task(_kept_going(forever)))
@@ -87,7 +87,9 @@ class Gateway:
             raise NotAdmitted(HTTPStatus.UPGRADE_REQUIRED, "a WebSocket is needed", "Upgrade: websocket")
         login = await self._log_in(upgrade)
         await self._settle_duplicate(upgrade.identity)
-        chosen = next((name for name in upgrade.subprotocols if name in SUBPROTOCOLS), "")
+        chosen = next(
+            (name for name in upgrade.subprotocols if name in SUBPROTOCOLS), ""
+        )  # theirs comes first
         if not chosen:
             return Admitted(Unspoken(login, upgrade, self), "")
         connection = Connection(login.reporter, chosen, self.writer, self.presence, self.options)

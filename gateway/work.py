@@ -22,10 +22,11 @@ class Refused(Exception):
 
 
 class Work(Struct, gc=False):
-    """Facts of one call, and its answer: JSON, or made from the facts' outcomes."""
+    """Facts of one call, and its answer: JSON, or made from the facts' outcomes. `remark` goes into the log."""
 
     facts: list[Fact] = []
     answer: Answer = EMPTY
+    remark: str = ""
 
 
 class Received(Struct, gc=False):

@@ -6,7 +6,19 @@ Call `commit` inside a transaction. Nothing is priced here: a session that ended
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from charging.ingest import known, quarantine, reading_rows, readings, shapes, starts, statuses, stops, tags
+from charging.ingest import (
+    known,
+    quarantine,
+    reading_rows,
+    readings,
+    shapes,
+    signed,
+    starts,
+    statuses,
+    stops,
+    tags,
+    transactions,
+)
 from charging.ingest.facts import (
     TAKEN,
     Booted,
@@ -15,10 +27,12 @@ from charging.ingest.facts import (
     Misfit,
     Outcome,
     Reporter,
+    SignedValue,
     Started,
     StatusReported,
     Stopped,
     TagShown,
+    TransactionSeen,
 )
 
 __all__ = [
@@ -28,10 +42,12 @@ __all__ = [
     "Misfit",
     "Outcome",
     "Reporter",
+    "SignedValue",
     "Started",
     "StatusReported",
     "Stopped",
     "TagShown",
+    "TransactionSeen",
     "commit",
     "forget",
 ]
@@ -41,8 +57,10 @@ STEPS: tuple[tuple[type[Any], Callable[[Sequence[Any]], list[Outcome]]], ...] = 
     (Booted, statuses.note_boots),
     (TagShown, tags.judge),
     (Started, starts.open_sessions),
+    (TransactionSeen, transactions.note),
     (StatusReported, statuses.note_statuses),
     (Metered, readings.store),
+    (SignedValue, signed.keep),
     (Stopped, stops.close_sessions),
     (Misfit, quarantine.keep),
 )
@@ -67,5 +85,6 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
 
 def forget() -> None:
     """Call this when the transaction around `commit` was rolled back: what was learnt in it may not be so."""
-    for memory in (known, shapes, reading_rows):
-        memory.forget()
+    known.forget_all()
+    shapes.forget()
+    reading_rows.forget()

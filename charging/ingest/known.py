@@ -1,11 +1,11 @@
 """Which session a station's transaction id means, remembered so that a reading need not ask the database."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from charging.ingest.facts import Metered, Reporter
+from charging.ingest.facts import Metered, Reporter, SignedValue
 from charging.models import ChargingSession
 
 REMEMBERED = 200_000
@@ -37,7 +37,7 @@ class KnownSession:
 _remembered: dict[Key, KnownSession] = {}
 
 
-def known_sessions(metered: Sequence[Metered]) -> dict[Key, KnownSession]:
+def known_sessions(facts: Sequence[Metered | SignedValue]) -> dict[Key, KnownSession]:
     """The sessions by (station's key, transaction id), one query for those not asked before.
 
     A station finds only its own transactions. What is returned holds others as well.
@@ -46,7 +46,7 @@ def known_sessions(metered: Sequence[Metered]) -> dict[Key, KnownSession]:
         del _remembered[next(iter(_remembered))]  # the one that was learnt first
     unknown = {
         (fact.reporter.key, fact.transaction_id): fact.reporter
-        for fact in metered
+        for fact in facts
         if (fact.reporter.key, fact.transaction_id) not in _remembered
     }
     if unknown:
@@ -61,7 +61,13 @@ def remember(reporter: Reporter, transaction_id: str, session_id: UUID, meter_st
     )
 
 
-def forget() -> None:
+def forget(transactions: Iterable[tuple[UUID, str]]) -> None:
+    """What was remembered of these (station, transaction id) has changed in the database."""
+    for station_id, number in transactions:
+        _remembered.pop((station_id.bytes, number), None)
+
+
+def forget_all() -> None:
     """After a rollback: what was learnt inside the transaction may not be so."""
     _remembered.clear()
 

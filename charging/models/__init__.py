@@ -6,6 +6,7 @@ from charging.models.quarantine import ImportBatch, QuarantinedFact
 from charging.models.reading import Reading, SampleShape
 from charging.models.review import SessionReview
 from charging.models.session import ChargingSession, SessionState
+from charging.models.signed import SignedReading
 
 __all__ = [
     "ChargingSession",
@@ -16,5 +17,6 @@ __all__ = [
     "SampleShape",
     "SessionReview",
     "SessionState",
+    "SignedReading",
     "StationCommand",
 ]

@@ -13,7 +13,7 @@ from accounts.partitions import Rekey
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('charging', '0004_room_for_session_updates'),
+        ('charging', '0006_command_actions'),
     ]
 
     operations = [
