@@ -97,8 +97,9 @@ def _write(good: Sequence[Taken]) -> None:
     for row in rows:
         (fresh if row.session.key in advanced else others).append(row)
     try:
-        with transaction.atomic():
-            append(fresh)
+        if fresh:
+            with transaction.atomic():
+                append(fresh)
     except IntegrityError:  # a month was made meanwhile, or a reading was stored and its session not told
         forget_partitions()
         others = rows
