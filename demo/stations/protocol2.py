@@ -139,5 +139,7 @@ def _values(sample: Sample, context: str, *, detailed: bool = False) -> Payload:
 
 
 def _unknown(asked: Payload) -> Payload:
-    kept: Payload = {name: asked[name] for name in ("component", "variable", "attributeType") if name in asked}
+    kept: Payload = {
+        name: asked[name] for name in ("component", "variable", "attributeType") if name in asked
+    }
     return {**kept, "attributeStatus": "UnknownVariable"}
