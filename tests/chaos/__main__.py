@@ -18,6 +18,7 @@ import psutil
 
 from evbilling.embedded import Postgres
 from evbilling.embedded.folder import PROJECT
+from evbilling.embedded.supervisor import END_WITH_PARENT
 from tests.processes import free_port
 
 VICTIMS = ("gateway", "rqworker", "scheduler", "postgres")
@@ -62,7 +63,7 @@ def running_system(folder: Path, env: dict[str, str]) -> Iterator[psutil.Process
     """`make run`, ended in order with the block."""
     log = folder / "system.log"
     with log.open("wb") as output:
-        command = [sys.executable, "-m", "evbilling.embedded.run"]
+        command = [*END_WITH_PARENT, sys.executable, "-m", "evbilling.embedded.run"]
         system = subprocess.Popen(command, cwd=PROJECT, env=env, stdout=output, stderr=output)
         try:
             deadline = time.monotonic() + 400
@@ -143,8 +144,9 @@ def simulate(env: dict[str, str], options: argparse.Namespace) -> subprocess.Pop
     words += ["--energy-wh", "300", "2500", "--pause-when-full", "1", "8", *FAULTS]
     log = (options.folder / "fleet.log").open("wb")
     return subprocess.Popen(
-        [sys.executable, "manage.py", "simulate", *words], cwd=PROJECT, env=env, stdout=log, stderr=log
-    )
+        [*END_WITH_PARENT, sys.executable, "manage.py", "simulate", *words],
+        cwd=PROJECT, env=env, stdout=log, stderr=log,
+    )  # fmt: skip
 
 
 def main(words: list[str] | None = None) -> int:
