@@ -162,6 +162,18 @@ def connectors_of(station_ids: Iterable[UUID]) -> dict[UUID, dict[int, UUID]]:
     return found
 
 
+def sockets_of(station_ids: Iterable[UUID]) -> dict[UUID, dict[tuple[int, int], UUID]]:
+    """Each station's connectors by the numbers of EVSE and connector, as OCPP 2 has them."""
+    rows = Connector.objects.filter(evse__station__in=list(station_ids)).values_list(
+        "evse__station", "evse__number", "number", "id"
+    )
+    found: dict[UUID, dict[tuple[int, int], UUID]] = {}
+    for station, evse, number, connector in rows:
+        found.setdefault(station, {})[evse, number] = connector
+    return found
+
+
 def _reporter(station: Station) -> Reporter:
     connectors = connectors_of([station.pk]).get(station.pk, {})
-    return Reporter(station.organisation_id, station.pk, station.identity, connectors)
+    sockets = sockets_of([station.pk]).get(station.pk, {})
+    return Reporter(station.organisation_id, station.pk, station.identity, connectors, sockets)

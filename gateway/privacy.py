@@ -6,12 +6,19 @@ import msgspec
 
 from accounts.models import Token
 
-TAG = re.compile(r'("(?:idTag|parentIdTag)"\s*:\s*)"((?:[^"\\]|\\.)*)"')
+TAG = re.compile(r'("(?:idTag|parentIdTag|idToken|additionalIdToken)"\s*:\s*)"((?:[^"\\]|\\.)*)"')
 PASSWORD = re.compile(r'"(?:AuthorizationKey|BasicAuthPassword)"')
 VALUE = re.compile(r'("(?:value|attributeValue)"\s*:\s*)"(?:[^"\\]|\\.)*"')
 WITH_TAGS = frozenset(
     {
         "Authorize",
+        "BatterySwap",
+        "CustomerInformation",
+        "NotifyReport",
+        "RequestBatterySwap",
+        "RequestStartTransaction",
+        "TransactionEvent",
+        "DataTransfer",
         "StartTransaction",
         "StopTransaction",
         "RemoteStartTransaction",

@@ -19,15 +19,14 @@ from gateway.database import Database
 from gateway.handshake import Admitted, Handshake, NotAdmitted, Upgrade
 from gateway.logins import Login, any_hash
 from gateway.neighbours import Neighbours
-from gateway.ocpp16 import VERSION
 from gateway.options import Options
 from gateway.presence import Presence
 from gateway.registry import Registry
 from gateway.schemas import requests
+from gateway.versions import SUBPROTOCOLS
 from gateway.writer import Writer
 
 logger = logging.getLogger(__name__)
-SUBPROTOCOLS = (VERSION,)  # ocpp2.0.1 and ocpp2.1 are refused until they are spoken
 IDENTITY = re.compile(r"[A-Za-z0-9*+=:|@._\-]{1,48}")
 
 
@@ -52,7 +51,8 @@ class Gateway:
 
     async def start(self, host: str, port: int, *, reuse_port: bool = False) -> int:
         """Listen; returns the port. Raises OSError when the port is taken."""
-        requests(VERSION)
+        for version in SUBPROTOCOLS:
+            requests(version)
         await self.database.run(any_hash)
         self._server = await asyncio.get_running_loop().create_server(
             lambda: Handshake(self.admit, self.options, self._handshakes),
@@ -93,7 +93,9 @@ class Gateway:
             raise NotAdmitted(HTTPStatus.SERVICE_UNAVAILABLE, "the gateway restarts", "Retry-After: 1")
         login = await self._door.log_in(upgrade)
         await self._settle_duplicate(upgrade.identity)
-        chosen = next((name for name in upgrade.subprotocols if name in SUBPROTOCOLS), "")
+        chosen = next(
+            (name for name in upgrade.subprotocols if name in SUBPROTOCOLS), ""
+        )  # theirs comes first
         if not chosen:
             return Admitted(Unspoken(login, upgrade, self), "")
         connection = Connection(login.reporter, chosen, self.changes, self.presence, self.options)

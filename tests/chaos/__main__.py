@@ -31,7 +31,7 @@ def arguments(words: list[str] | None = None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="make chaos ARGS=…", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10)
     parser.add_argument("--stations", type=int, default=200)
-    parser.add_argument("--versions", default="1.6", help="such as 1.6,2.0.1,2.1")
+    parser.add_argument("--versions", default="1.6,2.0.1,2.1")
     parser.add_argument("--sessions-per-hour", type=float, default=30, help="a station")
     parser.add_argument("--meter-interval", type=float, default=4)
     parser.add_argument("--flood", type=int, default=1, help="how many of the stations flood")
