@@ -69,7 +69,7 @@ bench-%: $(RUNTIME)  ## measure one thing, for example `make bench-pricing`
 fuzz: $(TOOLS)  ## long random runs of the property tests
 	@FUZZ_PAIRS=1000000 $(VENV)/python -m pytest tests/pricing/test_reference.py -m fuzz -s $(ARGS)
 
-chaos: $(TOOLS)  ## fifteen minutes of charging with processes killed at random, then the books are verified
+chaos: $(TOOLS)  ## ten minutes of 200 stations with processes and PostgreSQL killed at random, then all is verified
 	@$(VENV)/python -m tests.chaos $(ARGS)
 
 requirements: $(TOOLS)  ## pin requirements*.in anew
