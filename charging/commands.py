@@ -64,7 +64,14 @@ class KeyReused(Exception):
 
 
 def request_once(
-    station: Station, action: str, payload: dict[str, Any], *, cause_kind: str, cause_id: UUID, key: str
+    station: Station,
+    action: str,
+    payload: dict[str, Any],
+    *,
+    cause_kind: str,
+    cause_id: UUID,
+    key: str,
+    requested_by: User | None = None,
 ) -> tuple[StationCommand, bool]:
     """`request` for a program that may repeat itself: the command, and whether it is new.
 
@@ -76,7 +83,13 @@ def request_once(
     found: StationCommand | None = known.first() if key else None
     if found is None:
         found, made = _request_or_find(
-            station, action, payload, cause_kind=cause_kind, cause_id=cause_id, idempotency_key=key
+            station,
+            action,
+            payload,
+            cause_kind=cause_kind,
+            cause_id=cause_id,
+            idempotency_key=key,
+            requested_by=requested_by,
         )
         if made:
             return found, True

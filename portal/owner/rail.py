@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Membership
+from accounts.models import Membership, Role
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,7 @@ ENTRIES = (
     Entry("today", _("Today"), "chart"),
     Entry("sessions", _("Sessions"), "list"),
     Entry("stations", _("Stations"), "station"),
+    Entry("api-keys", _("API keys"), "lock", (Role.OWNER, Role.MANAGER)),
 )
 
 

@@ -6,9 +6,10 @@ import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
-from accounts.models import Organisation, Role
-from charging.models import ChargingSession
+from accounts.models import ApiKey, Organisation, Role
+from charging.models import ChargingSession, OcppMessage
 from portal.scopes import OUTSIDE, scope_of
 from stations.models import Station
 from tests.builders import connector_of, make_member, make_organisation, make_session, make_site, make_station
@@ -63,6 +64,9 @@ def test_the_packages_that_carry_their_own_checks_are_a_closed_list() -> None:
 
 OWN: dict[str, Callable[[Organisation], object]] = {
     "session_id": lambda tenant: ChargingSession.objects.of(tenant).get().pk,
+    "key_id": lambda tenant: ApiKey.issue(tenant, "Fleet system")[0].pk,
+    "message_id": lambda tenant: OcppMessage.objects.of(tenant).get().pk[0],
+    "way": lambda _tenant: "reset",
     "station_id": lambda tenant: Station.objects.of(tenant).get().pk,
 }
 """By the name of a URL's variable: the id of a row of the tenant, made if it isn't there."""
@@ -74,7 +78,11 @@ SEEN = (200, 302, 405)  # a page, a download's redirect, a page that takes POST 
 def tenant() -> Organisation:
     """An organisation with one station and one session."""
     organisation = make_organisation()
-    make_session(connector_of(make_station(make_site(organisation))))
+    station = make_station(make_site(organisation))
+    make_session(connector_of(station))
+    OcppMessage.objects.create(
+        organisation=organisation, station=station, at=timezone.now(), direction="in", action="Heartbeat"
+    )
     return organisation
 
 
