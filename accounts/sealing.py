@@ -1,41 +1,44 @@
-"""Short texts that must be readable again, encrypted at rest under a key that follows from SECRET_KEY."""
+"""Secrets that a row keeps to deliver them: unreadable without SECRET_KEY."""
 
 import base64
 import hashlib
-from functools import lru_cache
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
 
-PURPOSE = b"evbilling sealed text 1"
+PREFIX = "sealed:"
 
 
-def seal(text: str) -> str:
-    """`text` encrypted and authenticated."""
-    return _box(_keys()).encrypt(text.encode()).decode()
+class BrokenSeal(ValueError):
+    """The text is not sealed, is older than it may be, or SECRET_KEY has changed since."""
 
 
-def unseal(sealed: str) -> str | None:
-    """The text again; None if it was sealed under a key that is gone (see SECRET_KEY_FALLBACKS)."""
+def seal(secret: str) -> str:
+    """`secret`, encrypted and dated; begins with `sealed:`."""
+    return PREFIX + _box().encrypt(secret.encode()).decode()
+
+
+def unseal(text: str, within_s: int | None = 3600) -> str:
+    """What was sealed at most `within_s` ago, or at any time if that is None. Raises BrokenSeal."""
+    if not is_sealed(text):
+        raise BrokenSeal("not sealed")
     try:
-        return _box(_keys()).decrypt(sealed.encode()).decode()
+        return _box().decrypt(text[len(PREFIX) :], ttl=within_s).decode()
     except InvalidToken:
-        return None
+        raise BrokenSeal(
+            f"sealed more than {within_s} s ago, or SECRET_KEY has changed; issue it again"
+        ) from None
 
 
-def _keys() -> tuple[str, ...]:
-    return (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)
+def is_sealed(text: object) -> bool:
+    return isinstance(text, str) and text.startswith(PREFIX)
 
 
-@lru_cache(maxsize=4)
-def _box(keys: tuple[str, ...]) -> MultiFernet:
-    return MultiFernet([Fernet(_derived(key)) for key in keys])
+def _box() -> MultiFernet:
+    """Seals by SECRET_KEY; what was sealed by one of SECRET_KEY_FALLBACKS still opens."""
+    return MultiFernet([_fernet(key) for key in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
 
 
-def _derived(key: str) -> bytes:
-    return base64.urlsafe_b64encode(hashlib.blake2b(PURPOSE, key=_short(key), digest_size=32).digest())
-
-
-def _short(key: str) -> bytes:
-    """blake2b takes keys of up to 64 bytes."""
-    return hashlib.sha512(key.encode()).digest()
+def _fernet(secret_key: str) -> Fernet:
+    key = hashlib.sha256(b"evbilling.accounts.sealing\0" + secret_key.encode()).digest()
+    return Fernet(base64.urlsafe_b64encode(key))

@@ -13,5 +13,6 @@ SCHEDULE = (
     Task("charging.local_list_sweep.sweep", every_s=10),
     Task("charging.reservations.sweep", every_s=10),
     Task("charging.profiles.sweep", every_s=30),
+    Task("billing.invoicing.sweep", every_s=3600),
     Task("accounts.partitions.ensure_all", every_s=DAY),
 )

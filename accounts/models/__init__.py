@@ -9,6 +9,7 @@ from accounts.models.driver import (
     DriverGroupMember,
     Token,
 )
+from accounts.models.fleet import Fleet, FleetMember
 from accounts.models.organisation import Membership, Organisation, RegistryKey, Role
 from accounts.models.user import User
 
@@ -19,6 +20,8 @@ __all__ = [
     "DriverBlock",
     "DriverGroup",
     "DriverGroupMember",
+    "Fleet",
+    "FleetMember",
     "Membership",
     "Organisation",
     "RegistryKey",

@@ -10,7 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.identifiers import uuid7
-from accounts.sealing import seal, unseal
+from accounts.sealing import BrokenSeal, seal, unseal
 from accounts.tenancy import TenantModel
 
 
@@ -104,7 +104,10 @@ class Token(models.Model):
     @property
     def uid(self) -> str | None:
         """The uid as a station reads it, if it was kept and the key that sealed it still is ours."""
-        return unseal(self.sealed_uid) if self.sealed_uid else None
+        try:
+            return unseal(self.sealed_uid, within_s=None)
+        except BrokenSeal:
+            return None
 
     @staticmethod
     def remote_uid(cause: UUID) -> str:
@@ -155,7 +158,12 @@ class DriverGroupMember(TenantModel):
 class DriverBlock(TenantModel):
     """An organisation refuses a driver, for a debt or by hand, until the row is lifted."""
 
+    class Kind(models.TextChoices):
+        MANUAL = "manual", "By hand"
+        DEBT = "debt", "For a debt"
+
     driver = models.ForeignKey(Driver, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=6, choices=Kind, default=Kind.MANUAL)
     reason = models.CharField(max_length=120)
     blocked_at = models.DateTimeField(default=timezone.now)
     lifted_at = models.DateTimeField(null=True, blank=True)

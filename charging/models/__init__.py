@@ -9,6 +9,7 @@ from charging.models.quarantine import ImportBatch, QuarantinedFact
 from charging.models.reservation import ChargingProfile, Reservation
 from charging.models.review import SessionReview
 from charging.models.session import ChargingSession, Reading, SessionState
+from charging.models.signed import SignedReading
 
 __all__ = [
     "ChargingProfile",
@@ -22,5 +23,6 @@ __all__ = [
     "Reservation",
     "SessionReview",
     "SessionState",
+    "SignedReading",
     "StationCommand",
 ]

@@ -1,6 +1,5 @@
 """Setting up a station: site, ports, credentials shown once, the wait for its first contact, a new password."""
 
-import secrets
 from typing import Any
 from uuid import UUID
 
@@ -17,12 +16,13 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from accounts.models import Organisation, RegistryKey
 from accounts.models.organisation import validate_time_zone
+from charging.credentials import rotate_password
 from portal.owner.shell import owner_page
 from portal.owner.stations_page import MAY_SET_UP, station_context, station_of
 from portal.scopes import MemberRequest, member
+from stations.credentials import issue_password, new_password
 from stations.models import EVSE, Connector, Site, Station
 
-PASSWORD_BYTES = 15  # 20 characters: OCPP's passwords have 16 to 40 (security whitepaper, A00.FR.205)
 MOST_PORTS = 20
 WATTS = 1000
 VERSIONS = ("1.6", "2.0.1", "2.1")
@@ -154,11 +154,6 @@ class StationForm(PortsForm):
         return site
 
 
-def new_password() -> str:
-    """A password for a station's basic authentication."""
-    return secrets.token_urlsafe(PASSWORD_BYTES)
-
-
 @member(*MAY_SET_UP)
 @never_cache
 @require_http_methods(["GET", "POST"])
@@ -176,10 +171,13 @@ def new_station(request: MemberRequest) -> HttpResponse:
     return owner_page(request, "owner/station_new.html", {"here": "stations", "form": form})
 
 
-def _credentials(request: MemberRequest, station: Station, password: str = "") -> HttpResponse:
+def _credentials(
+    request: MemberRequest, station: Station, password: str = "", *, told: bool = False
+) -> HttpResponse:
     base = settings.GATEWAY_URL.rstrip("/")
     context = station_context(request, station) | {
         "password": password,
+        "told": told,
         "base": base,
         "url": f"{base}/{station.identity}",
         "versions": [(version, f"ocpp{version}") for version in VERSIONS],
@@ -206,14 +204,13 @@ def contact(request: MemberRequest, station_id: UUID) -> HttpResponse:
 @never_cache
 @require_http_methods(["GET", "POST"])
 def new_station_password(request: MemberRequest, station_id: UUID) -> HttpResponse:
-    """Ask, then set a new password and show it once."""
+    """Ask, then issue a new password and show it once; the old one holds until the station uses the new one."""
     station = station_of(request, station_id)
     if request.method != "POST":
         return owner_page(request, "owner/station_password.html", station_context(request, station))
-    password = new_password()
-    station.set_password(password)
-    station.save(update_fields=["password_hash"])
-    return _credentials(request, station, password)
+    told = station.connected_at is not None
+    issued = rotate_password(station, requested_by=request.user).password if told else issue_password(station)
+    return _credentials(request, station, issued, told=told)
 
 
 @member(*MAY_SET_UP)

@@ -11,8 +11,8 @@ from django.db import migrations, models
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('accounts', '0002_api_keys_and_sealed_uids'),
-        ('charging', '0005_message_log'),
+        ('accounts', '0004_api_keys_and_sealed_uids'),
+        ('charging', '0007_message_log'),
         ('stations', '0001_initial'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]

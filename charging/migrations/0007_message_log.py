@@ -9,7 +9,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
-        ('charging', '0004_room_for_session_updates'),
+        ('charging', '0006_command_actions'),
         ('gateway', '0002_message_log_moves'),
         ('stations', '0001_initial'),
     ]
