@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.conf import settings
-from django.http import Http404, HttpResponse
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -54,7 +56,8 @@ def _sheet(request: MemberRequest, stations: list[Station], name: str) -> HttpRe
     evses = EVSE.objects.of(request.organisation).filter(station__in=by_id).order_by("number")[:MOST]
     made = [_sticker(by_id[evse.station_id], evse) for evse in evses]
     if not made:
-        raise Http404(_("There are no ports yet: add a station first."))
+        messages.info(request, _("There are no ports to print stickers for yet: add a station first."))
+        return redirect("portal:stations", request.organisation.slug)
     order = {station.public_code: place for place, station in enumerate(stations)}
     made.sort(key=lambda one: order[one.code])
     context = {"stickers": made, "operator": request.organisation.name}
