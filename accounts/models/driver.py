@@ -105,7 +105,7 @@ class Token(models.Model):
     def uid(self) -> str | None:
         """The uid as a station reads it, if it was kept and the key that sealed it still is ours."""
         try:
-            return unseal(self.sealed_uid, within_s=None)
+            return unseal(self.sealed_uid) if self.sealed_uid else None
         except BrokenSeal:
             return None
 

@@ -21,8 +21,11 @@ class Entry:
 
 ENTRIES = (
     Entry("today", _("Today"), "chart"),
+    Entry("revenue", _("Revenue"), "book", (Role.OWNER, Role.MANAGER, Role.ACCOUNTANT, Role.VIEWER)),
     Entry("sessions", _("Sessions"), "list"),
     Entry("stations", _("Stations"), "station"),
+    Entry("uptime", _("Uptime"), "clock"),
+    Entry("prices", _("Prices"), "bolt"),
     Entry("api-keys", _("API keys"), "lock", (Role.OWNER, Role.MANAGER)),
 )
 

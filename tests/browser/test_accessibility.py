@@ -67,6 +67,8 @@ def addresses(site: str, settings: Settings) -> dict[str, list[str]]:
         f"/owner/{slug}/stations/{station.pk}/password/",
         f"/owner/{slug}/stations/{station.pk}/ports/",
         f"/owner/{slug}/api-keys/",
+        f"/owner/{slug}/uptime/",
+        f"/owner/{slug}/uptime/ports/{place.evse_id}/",
         "/accounts/email/",
         "/accounts/password/change/",
         "/accounts/2fa/",
