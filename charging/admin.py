@@ -19,6 +19,7 @@ from unfold.forms import BaseDialogForm
 from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from accounts.administration import BY_ORGANISATION, ReasonForm, RecordAdmin, problems, then_go_to
+from accounts.models import User
 from charging import command_payloads, commands, quality
 from charging.models import (
     ChargingProfile,
@@ -277,7 +278,7 @@ def _confirms(title: str, description: str, form: Any) -> dict[str, Any]:
 class CommandedStationAdmin(StationAdmin):
     """A station's page with commands, which become the same rows as an owner's."""
 
-    actions_detail = (*StationAdmin.actions_detail, "restart", "send_command")
+    actions_detail: tuple[str, ...] = (*StationAdmin.actions_detail, "restart", "send_command")
 
     def has_send_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
         return request.user.has_perm("charging.add_stationcommand")
@@ -304,7 +305,8 @@ class CommandedStationAdmin(StationAdmin):
         station = get_object_or_404(Station, pk=object_id)
         try:
             command_payloads.check(name, payload)
-            command = commands.request(station, name, payload, cause_kind="admin", requested_by=request.user)
+            who = request.user if isinstance(request.user, User) else None
+            command = commands.request(station, name, payload, cause_kind="admin", requested_by=who)
         except ValidationError as error:
             said = (f"{field}: {one}" for field, words in error.message_dict.items() for one in words)
             messages.error(request, "; ".join(said))
