@@ -26,6 +26,7 @@ ENTRIES = (
     Entry("stations", _("Stations"), "station"),
     Entry("uptime", _("Uptime"), "clock"),
     Entry("prices", _("Prices"), "bolt"),
+    Entry("api-keys", _("API keys"), "lock", (Role.OWNER, Role.MANAGER)),
 )
 
 

@@ -11,7 +11,9 @@ from pytest_django import Settings
 from accounts.models import User
 from billing import links
 from billing.models import Payment
+from charging.models import OcppMessage
 from stations.models import Status, StatusInterval
+from tests.admin_world import make_kept_by_the_station
 from tests.billing.journeys import charge_at, make_payer, make_place, settle
 from tests.browser.conftest import DESK, PHONE, OpenPage, log_in
 from tests.builders import make_member, make_session, make_user
@@ -36,6 +38,11 @@ def addresses(site: str, settings: Settings) -> dict[str, list[str]]:
     )
     settle()
     station, slug = place.evse.station, place.organisation.slug
+    make_kept_by_the_station(station)
+    message = OcppMessage.objects.create(
+        organisation_id=station.organisation_id, station=station, at=timezone.now(), direction="in",
+        message_id="m1", action="Heartbeat", payload="{}", verdict="ok",
+    )  # fmt: skip
     paid = links.sign_payment(Payment.objects.filter(driver=driver).latest("created_at"))
     own = [
         "/driver/",
@@ -49,6 +56,17 @@ def addresses(site: str, settings: Settings) -> dict[str, list[str]]:
         f"/owner/{slug}/sessions/{sessions[0].pk}/",
         f"/owner/{slug}/stations/",
         f"/owner/{slug}/stations/{station.pk}/code/",
+        f"/owner/{slug}/stations/new/",
+        f"/owner/{slug}/stations/{station.pk}/",
+        f"/owner/{slug}/stations/{station.pk}/commands/",
+        f"/owner/{slug}/stations/{station.pk}/commands/reset/",
+        f"/owner/{slug}/stations/{station.pk}/commands/any/",
+        f"/owner/{slug}/stations/{station.pk}/messages/",
+        f"/owner/{slug}/stations/{station.pk}/messages/{message.id}/",
+        f"/owner/{slug}/stations/{station.pk}/connect/",
+        f"/owner/{slug}/stations/{station.pk}/password/",
+        f"/owner/{slug}/stations/{station.pk}/ports/",
+        f"/owner/{slug}/api-keys/",
         f"/owner/{slug}/uptime/",
         f"/owner/{slug}/uptime/ports/{place.evse_id}/",
         "/accounts/email/",

@@ -9,8 +9,8 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from accounts.models import Organisation, Role
-from charging.models import ChargingSession
+from accounts.models import ApiKey, Organisation, Role
+from charging.models import ChargingSession, OcppMessage
 from portal.scopes import OUTSIDE, scope_of
 from revenue.dynamic.switching import rule_set_for
 from revenue.models import Feed, PriceRule, ShareLink
@@ -95,6 +95,9 @@ def rule_of(tenant: Organisation) -> PriceRule:
 
 OWN: dict[str, Callable[[Organisation], object]] = {
     "session_id": lambda tenant: ChargingSession.objects.of(tenant).get().pk,
+    "key_id": lambda tenant: ApiKey.issue(tenant, "Fleet system")[0].pk,
+    "message_id": lambda tenant: OcppMessage.objects.of(tenant).get().pk[0],
+    "way": lambda _tenant: "reset",
     "station_id": lambda tenant: Station.objects.of(tenant).get().pk,
     "evse_id": lambda tenant: EVSE.objects.of(tenant).get().pk,
     "exclusion_id": lambda tenant: make_exclusion(Station.objects.of(tenant).get()).pk,
@@ -113,7 +116,11 @@ SEEN = (200, 302, 405)  # a page, a download's redirect, a page that takes POST 
 def tenant() -> Organisation:
     """An organisation with one station and one session."""
     organisation = make_organisation()
-    make_session(connector_of(make_station(make_site(organisation))))
+    station = make_station(make_site(organisation))
+    make_session(connector_of(station))
+    OcppMessage.objects.create(
+        organisation=organisation, station=station, at=timezone.now(), direction="in", action="Heartbeat"
+    )
     return organisation
 
 
