@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from accounts.models import Organisation, Role
-from billing.models import Document, Entry, Journal, SessionCharge
+from billing.models import Account, Document, Entry, Journal, SessionCharge
 from charging.models import ChargingSession
 from portal import words
 from portal.exports import download
@@ -144,6 +144,4 @@ def booked_of(organisation: Organisation, sessions: Any) -> dict[str, Any]:
     }
 
 
-KINDS: dict[str, str] = {
-    value: str(label) for value, label in Entry._meta.get_field("account").related_model.Kind.choices
-}
+KINDS: dict[str, str] = {value: str(label) for value, label in Account.Kind.choices}
