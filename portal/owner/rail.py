@@ -24,6 +24,8 @@ ENTRIES = (
     Entry("revenue", _("Revenue"), "book", (Role.OWNER, Role.MANAGER, Role.ACCOUNTANT, Role.VIEWER)),
     Entry("sessions", _("Sessions"), "list"),
     Entry("stations", _("Stations"), "station"),
+    Entry("uptime", _("Uptime"), "clock"),
+    Entry("prices", _("Prices"), "bolt"),
 )
 
 
