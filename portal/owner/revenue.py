@@ -83,7 +83,8 @@ def exported(organisation: Organisation, query: QueryDict) -> HttpResponseBase |
     asked_format, key = query.get("format", ""), query.get("table", "trend")
     if not asked_format:
         return None
-    table = Figures(asked_of(organisation, query)).table(key) if key in TABLES else None
+    asked = asked_of(organisation, query)
+    table = Figures(asked, reading.NAMES).table(key) if key in TABLES else None
     if table is None:
         raise Http404(_("There is no such table."))
     return download(
