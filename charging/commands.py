@@ -2,6 +2,7 @@
 
 from collections.abc import Container
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,14 +12,14 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
-from charging.models import StationCommand
+from charging import nudges
+from charging.models import ChargingSession, StationCommand
 from stations.models import Station
 
 State = StationCommand.State
 CONNECT_WITHIN = timedelta(seconds=20)  # a station that reconnects this soon still gets the command
 ANSWER_WITHIN = timedelta(seconds=45)
-REFUSALS = {"Rejected", "Failed", "NotSupported", "NotImplemented", "UnlockFailed", "Faulted", "Occupied",
-            "Unavailable", "VersionMismatch", "UnknownMessageId", "UnknownVendorId", "Unknown"}  # fmt: skip
+ACCEPTANCES = {"Accepted", "AcceptedCanceled", "EmptyResultSet", "RebootRequired", "Scheduled", "Unlocked"}
 
 
 def request(
@@ -32,8 +33,9 @@ def request(
 ) -> StationCommand:
     """Write the request; whichever gateway holds the station sends it within a second or so.
 
-    `action` and `payload` are OCPP 1.6's. Raises ValidationError naming the field; the payload is checked
-    against the schema of the version the station speaks when it is sent, and rejected with the reason.
+    `action` and `payload` are OCPP 1.6's, or those of an action that only newer versions have. Raises
+    ValidationError naming the field; the payload is checked against the schema of the version the station
+    speaks when it is sent, and rejected with the reason.
     """
     if action not in StationCommand.Action.values:
         raise ValidationError(
@@ -50,7 +52,15 @@ def request(
         cause_id=cause_id,
         requested_by=requested_by,
     )
+    transaction.on_commit(partial(nudges.command_waits, station.identity))
     return command
+
+
+def stop_payload(session: ChargingSession) -> dict[str, Any]:
+    """What REMOTE_STOP is asked with: 1.6 numbers transactions, OCPP 2 names them."""
+    number = session.transaction_id or ""
+    named = session.station.ocpp_version.startswith("2") or not number.isdigit()
+    return {"transactionId": number if named else int(number)}
 
 
 def claim(connected: Container[UUID], limit: int = 1000) -> list[StationCommand]:
@@ -71,9 +81,9 @@ def claim(connected: Container[UUID], limit: int = 1000) -> list[StationCommand]
 
 
 def answered(command: StationCommand, answer: dict[str, Any]) -> None:
-    """Keep the station's answer: accepted unless its status refuses."""
-    refused = answer.get("status") in REFUSALS
-    _finish(command, State.REJECTED if refused else State.ACCEPTED, answer)
+    """Keep the station's answer: accepted if its status says so, or where it has none."""
+    accepted = answer.get("status", "Accepted") in ACCEPTANCES
+    _finish(command, State.ACCEPTED if accepted else State.REJECTED, answer)
 
 
 def refused(command: StationCommand, code: str, description: str) -> None:

@@ -14,5 +14,6 @@ SCHEDULE = (
     Task("revenue.maintenance.sweeps.every_few_hours", every_s=6 * 3600),
     Task("billing.sweeps.every_few_seconds", every_s=2),
     Task("billing.sweeps.every_few_minutes", every_s=300),
+    Task("billing.invoicing.sweep", every_s=3600),
     Task("accounts.partitions.ensure_all", every_s=DAY),
 )

@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Raw
 
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
+SEND = 6  # OCPP 2.1: a call that wants no answer
 NO_ID = "-1"  # for a frame whose message id can't be read
 LONGEST_ID = 64
 
@@ -28,12 +29,17 @@ class BadFrame(Exception):
         super().__init__(description)
         self.code, self.description, self.message_id = code, description, message_id
 
+    def code_in(self, version: str) -> str:
+        """What `version` calls a broken frame: OCPP 2 knows it from a broken payload."""
+        return self.code if version == "ocpp1.6" else "RpcFrameworkError"
+
 
 @dataclass(slots=True)
 class Call:
     message_id: str
     action: str
     payload: Raw
+    wants_answer: bool = True
 
 
 @dataclass(slots=True)
@@ -55,11 +61,11 @@ def parse(frame: bytes) -> Call | CallResult | CallError | None:
         kind, message_id, action, payload = _call.decode(frame)
     except BROKEN:
         return _parse_other(frame)
-    if kind != CALL:
+    if kind not in (CALL, SEND):
         return _parse_other(frame)
     if not 0 < len(message_id) <= LONGEST_ID or "\0" in message_id:
         raise BadFrame("FormationViolation", f"messageId: 1 to {LONGEST_ID} characters, no NUL")
-    return Call(message_id, action, payload)
+    return Call(message_id, action, payload, wants_answer=kind == CALL)
 
 
 def _parse_other(frame: bytes) -> CallResult | CallError | None:

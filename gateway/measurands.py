@@ -15,6 +15,7 @@ SCALES = {"Wh": 1, "kWh": 1000, "W": 1, "kW": 1000, "A": 1000, "Percent": 1}
 DEFAULT_UNITS = {ENERGY: "Wh", POWER: "W", CURRENT: "A", SOC: "Percent"}
 LARGEST = 2**63 - 1
 LARGEST_SOC = 100
+LARGEST_POWER = 12  # of ten, of a multiplier that makes sense
 
 
 class BadValue(ValueError):
@@ -46,13 +47,52 @@ def measured(samples: Iterable[Any]) -> Measured:
         value = _value(kind, sample)
         if value is None:
             continue
-        if sample.phase is UNSET:
-            totals[kind] = value
-        elif sample.phase in ("L1", "L2", "L3", "L1-N", "L2-N", "L3-N"):
-            before = phases.get(kind, 0)
-            phases[kind] = max(before, value) if kind == CURRENT else before + value
+        _add(kind, value, sample.phase, totals, phases)
     values = phases | totals
     return Measured(values.get(ENERGY), values.get(POWER), values.get(CURRENT), values.get(SOC))
+
+
+def measured_exactly(samples: Iterable[Any]) -> Measured:
+    """Read the sampled values of OCPP 2, where values are numbers with a unit and a power of ten.
+
+    Raises BadValue for an energy register that can't be one.
+    """
+    totals: dict[str, int] = {}
+    phases: dict[str, int] = {}
+    for sample in samples:
+        kind = ENERGY if sample.measurand is UNSET else sample.measurand
+        if kind not in DEFAULT_UNITS or _elsewhere(kind, sample.location):
+            continue
+        value = _scaled(kind, sample)
+        if value is not None:
+            _add(kind, value, sample.phase, totals, phases)
+    values = phases | totals
+    return Measured(values.get(ENERGY), values.get(POWER), values.get(CURRENT), values.get(SOC))
+
+
+def _add(kind: str, value: int, phase: Any, totals: dict[str, int], phases: dict[str, int]) -> None:
+    if phase is UNSET:
+        totals[kind] = value
+    elif phase in ("L1", "L2", "L3", "L1-N", "L2-N", "L3-N"):
+        before = phases.get(kind, 0)
+        phases[kind] = max(before, value) if kind == CURRENT else before + value
+
+
+def _scaled(kind: str, sample: Any) -> int | None:
+    unit, power = DEFAULT_UNITS[kind], 0
+    if sample.unitOfMeasure is not UNSET:
+        unit = unit if sample.unitOfMeasure.unit is UNSET else sample.unitOfMeasure.unit
+        power = 0 if sample.unitOfMeasure.multiplier is UNSET else sample.unitOfMeasure.multiplier
+    scale = SCALES.get(unit)
+    if scale is None or not -LARGEST_POWER <= power <= LARGEST_POWER:
+        if kind == ENERGY:
+            raise BadValue(
+                f"{kind}: {sample.value} with unit {unit[:20]!r} and multiplier {power} is no energy"
+            )
+        return None
+    # the shortest text that a JSON number stands for: what the station wrote, up to 15 digits
+    exact = Decimal(repr(sample.value)).scaleb(power) * scale
+    return _in_range(kind, int(exact.to_integral_value()))
 
 
 def _elsewhere(kind: str, location: Any) -> bool:

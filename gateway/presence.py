@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from charging import ingest
 from charging.ingest import Reporter, StatusReported
 from gateway.connection import Connection
 from gateway.database import Database
-from gateway.logins import connectors_of
+from gateway.logins import connectors_of, sockets_of
 from gateway.options import Options
 from stations.models import Connector, Station, Status, StatusInterval
 
@@ -31,6 +31,7 @@ class Presence:
         self.database, self.options = database, options
         self.connections: dict[str, Connection] = {}
         self.by_station: dict[UUID, Connection] = {}
+        self.on_change: Callable[[str], None] = lambda _identity: None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def opened(self, connection: Connection) -> None:
@@ -42,6 +43,7 @@ class Presence:
             connection.note("Connection", "an older connection did not answer", "replaced")
             old.close(WSCloseCode.POLICY_VIOLATION, "replaced by a newer connection")
         connection.note("Connection", f"opened, {connection.version or 'no subprotocol'}", "opened")
+        self.on_change(reporter.identity)
         silence = timedelta(seconds=self.options.offline_after_s)
         self._start(self.database.run(note_connected, reporter, connection.version, silence))
 
@@ -50,6 +52,7 @@ class Presence:
         if self.connections.get(reporter.identity) is connection:
             del self.connections[reporter.identity], self.by_station[reporter.station_id]
             connection.note("Connection", "", "closed")
+            self.on_change(reporter.identity)
 
     async def run(self) -> None:
         """Ping quiet connections, note who was seen, mark the silent as offline, until cancelled."""
@@ -66,7 +69,7 @@ class Presence:
     async def close_all(self, within_s: float) -> None:
         """Ask all stations to leave; hang up on those still there after `within_s`."""
         for connection in list(self.connections.values()):
-            connection.say_goodbye(WSCloseCode.SERVICE_RESTART, "the gateway restarts")
+            connection.say_goodbye(WSCloseCode.GOING_AWAY, "the gateway restarts")
         deadline = time.monotonic() + within_s
         while self.connections and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
@@ -76,9 +79,11 @@ class Presence:
     async def _learn_connectors(self) -> None:
         """EVSEs that were set up while their station was connected count from now."""
         found = await self.database.run(connectors_of, list(self.by_station))
+        sockets = await self.database.run(sockets_of, list(self.by_station))
         for station_id, connectors in found.items():
             if connection := self.by_station.get(station_id):
                 connection.reporter.connectors = connectors
+                connection.reporter.sockets = sockets.get(station_id, {})
 
     def _ping_quiet(self) -> None:
         now, idle = time.monotonic(), self.options.ping_idle_s

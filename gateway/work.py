@@ -23,10 +23,11 @@ class Refused(Exception):
 
 @dataclass(slots=True)
 class Work:
-    """Facts of one call, and its answer: JSON, or made from the facts' outcomes."""
+    """Facts of one call, and its answer: JSON, or made from the facts' outcomes. `remark` goes into the log."""
 
     facts: list[Fact] = field(default_factory=list)
     answer: Answer = EMPTY
+    remark: str = ""
 
 
 @dataclass(slots=True)

@@ -8,6 +8,7 @@ from accounts.models.driver import (
     DriverGroupMember,
     Token,
 )
+from accounts.models.fleet import Fleet, FleetMember
 from accounts.models.organisation import Membership, Organisation, RegistryKey, Role
 from accounts.models.user import User
 
@@ -17,6 +18,8 @@ __all__ = [
     "DriverBlock",
     "DriverGroup",
     "DriverGroupMember",
+    "Fleet",
+    "FleetMember",
     "Membership",
     "Organisation",
     "RegistryKey",

@@ -137,7 +137,12 @@ class DriverGroupMember(TenantModel):
 class DriverBlock(TenantModel):
     """An organisation refuses a driver, for a debt or by hand, until the row is lifted."""
 
+    class Kind(models.TextChoices):
+        MANUAL = "manual", "By hand"
+        DEBT = "debt", "For a debt"
+
     driver = models.ForeignKey(Driver, on_delete=models.PROTECT, related_name="+")
+    kind = models.CharField(max_length=6, choices=Kind, default=Kind.MANUAL)
     reason = models.CharField(max_length=120)
     blocked_at = models.DateTimeField(default=timezone.now)
     lifted_at = models.DateTimeField(null=True, blank=True)

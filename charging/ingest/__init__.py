@@ -6,7 +6,7 @@ Call `commit` inside a transaction. Nothing is priced here: a session that ended
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from charging.ingest import quarantine, readings, starts, statuses, stops, tags
+from charging.ingest import quarantine, readings, signed, starts, statuses, stops, tags, transactions
 from charging.ingest.facts import (
     TAKEN,
     Booted,
@@ -15,10 +15,12 @@ from charging.ingest.facts import (
     Misfit,
     Outcome,
     Reporter,
+    SignedValue,
     Started,
     StatusReported,
     Stopped,
     TagShown,
+    TransactionSeen,
 )
 
 __all__ = [
@@ -28,10 +30,12 @@ __all__ = [
     "Misfit",
     "Outcome",
     "Reporter",
+    "SignedValue",
     "Started",
     "StatusReported",
     "Stopped",
     "TagShown",
+    "TransactionSeen",
     "commit",
 ]
 
@@ -40,8 +44,10 @@ STEPS: tuple[tuple[type[Any], Callable[[Sequence[Any]], list[Outcome]]], ...] = 
     (Booted, statuses.note_boots),
     (TagShown, tags.judge),
     (Started, starts.open_sessions),
+    (TransactionSeen, transactions.note),
     (StatusReported, statuses.note_statuses),
     (Metered, readings.store),
+    (SignedValue, signed.keep),
     (Stopped, stops.close_sessions),
     (Misfit, quarantine.keep),
 )

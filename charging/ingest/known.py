@@ -56,6 +56,12 @@ def known_sessions(asked: Iterable[tuple[Reporter, str]]) -> dict[Key, KnownSess
     return found
 
 
+def forget(keys: Iterable[Key]) -> None:
+    """What was remembered of these has changed in the database."""
+    for key in keys:
+        _remembered.pop(key, None)
+
+
 def _load(unknown: list[tuple[Key, Reporter]]) -> None:
     wanted = {key for key, _ in unknown}
     rows = ChargingSession.objects.filter(

@@ -5,6 +5,7 @@ from charging.models.priced import PricedSession
 from charging.models.quarantine import ImportBatch, QuarantinedFact
 from charging.models.review import SessionReview
 from charging.models.session import ChargingSession, Reading, SessionState
+from charging.models.signed import SignedReading
 
 __all__ = [
     "ChargingSession",
@@ -14,5 +15,6 @@ __all__ = [
     "Reading",
     "SessionReview",
     "SessionState",
+    "SignedReading",
     "StationCommand",
 ]
