@@ -14,6 +14,12 @@ SCHEDULE = (
     Task("revenue.maintenance.sweeps.every_few_hours", every_s=6 * 3600),
     Task("billing.sweeps.every_few_seconds", every_s=2),
     Task("billing.sweeps.every_few_minutes", every_s=300),
+    Task("charging.local_list_sweep.sweep", every_s=10),
+    Task("charging.reservations.sweep", every_s=10),
+    Task("charging.profiles.sweep", every_s=30),
     Task("billing.invoicing.sweep", every_s=3600),
     Task("accounts.partitions.ensure_all", every_s=DAY),
+    Task("revenue.rollups.sweep", every_s=5),
+    Task("revenue.rollups.check.nightly", every_s=DAY),
+    Task("portal.owner.reports.sweep", every_s=600),
 )

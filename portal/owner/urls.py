@@ -2,13 +2,19 @@
 
 from django.urls import URLPattern, path
 
-from portal.owner import uptime, views
+from portal.owner import electricity, revenue, sharing, uptime, views
 
 urlpatterns: list[URLPattern] = [
     path("", views.today, name="today"),
     path("board/", views.board, name="board"),
     path("sessions/", views.sessions, name="sessions"),
     path("sessions/<uuid:session_id>/", views.session, name="session"),
+    path("revenue/", revenue.revenue, name="revenue"),
+    path("revenue/days/<str:day>/", revenue.revenue_day, name="revenue-day"),
+    path("revenue/electricity/", electricity.electricity, name="electricity"),
+    path("revenue/sharing/", sharing.sharing, name="sharing"),
+    path("revenue/sharing/report/", sharing.report, name="report"),
+    path("revenue/sharing/<uuid:share_id>/revoke/", sharing.revoke, name="revoke-share"),
     path("stations/", views.stations, name="stations"),
     path("stations/<uuid:station_id>/code/", views.station_code, name="station-code"),
     path("uptime/", uptime.uptime, name="uptime"),

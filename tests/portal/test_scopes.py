@@ -1,15 +1,18 @@
 """Every view says who may see it, and a tenant sees only its own."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from accounts.models import Organisation, Role
 from charging.models import ChargingSession
 from portal.scopes import OUTSIDE, scope_of
+from revenue.models import ShareLink
 from stations.models import EVSE, Station
 from tests.builders import (
     connector_of,
@@ -22,7 +25,7 @@ from tests.builders import (
 )
 
 pytestmark = pytest.mark.django_db
-KINDS = {"public", "guest_link", "driver", "member", "staff", "signed"}
+KINDS = {"public", "guest_link", "driver", "member", "staff", "signed", "api_key"}
 
 
 def views(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -55,6 +58,7 @@ def test_a_view_without_a_scope_is_found() -> None:
 def test_the_packages_that_carry_their_own_checks_are_a_closed_list() -> None:
     assert set(OUTSIDE) <= {
         "allauth",
+        "api.urls",
         "billing.webhooks",
         "django.contrib.admin",
         "django.contrib.auth",
@@ -63,8 +67,14 @@ def test_the_packages_that_carry_their_own_checks_are_a_closed_list() -> None:
         "django.views.static",
         "django_rq",
         "djstripe",
+        "ninja",
         "unfold",
     }
+
+
+def share_of(tenant: Organisation) -> object:
+    owner, later = make_member(tenant).user, timezone.now() + timedelta(days=1)
+    return ShareLink.objects.create(organisation=tenant, name="x", made_by=owner, expires_at=later).pk
 
 
 OWN: dict[str, Callable[[Organisation], object]] = {
@@ -72,6 +82,8 @@ OWN: dict[str, Callable[[Organisation], object]] = {
     "station_id": lambda tenant: Station.objects.of(tenant).get().pk,
     "evse_id": lambda tenant: EVSE.objects.of(tenant).get().pk,
     "exclusion_id": lambda tenant: make_exclusion(Station.objects.of(tenant).get()).pk,
+    "share_id": share_of,
+    "day": lambda _tenant: "2026-05-04",
 }
 """By the name of a URL's variable: the id of a row of the tenant, made if it isn't there."""
 

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0001_initial'),
-        ('stations', '0001_initial'),
+        ('stations', '0002_station_credentials'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
