@@ -25,6 +25,7 @@ ENTRIES = (
     Entry("sessions", _("Sessions"), "list"),
     Entry("stations", _("Stations"), "station"),
     Entry("uptime", _("Uptime"), "clock"),
+    Entry("maintenance", _("Maintenance"), "warn"),
 )
 
 

@@ -14,7 +14,7 @@ from billing.models import Payment
 from stations.models import Status, StatusInterval
 from tests.billing.journeys import charge_at, make_payer, make_place, settle
 from tests.browser.conftest import DESK, PHONE, OpenPage, log_in
-from tests.builders import make_member, make_session, make_user
+from tests.builders import make_member, make_session, make_user, make_work_order
 
 PASSWORD = "plug-in-and-charge"
 
@@ -51,6 +51,10 @@ def addresses(site: str, settings: Settings) -> dict[str, list[str]]:
         f"/owner/{slug}/stations/{station.pk}/code/",
         f"/owner/{slug}/uptime/",
         f"/owner/{slug}/uptime/ports/{place.evse_id}/",
+        f"/owner/{slug}/maintenance/",
+        f"/owner/{slug}/maintenance/reliability/",
+        f"/owner/{slug}/maintenance/windows/",
+        f"/owner/{slug}/maintenance/orders/{make_work_order(place.evse.station).pk}/",
         "/accounts/email/",
         "/accounts/password/change/",
         "/accounts/2fa/",
