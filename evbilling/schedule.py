@@ -22,4 +22,6 @@ SCHEDULE = (
     Task("revenue.rollups.sweep", every_s=5),
     Task("revenue.rollups.check.nightly", every_s=DAY),
     Task("portal.owner.reports.sweep", every_s=600),
+    Task("revenue.dynamic.feeds.sweep", every_s=60),
+    Task("revenue.dynamic.sweep.sweep", every_s=30),
 )

@@ -169,11 +169,11 @@ def _readings(reporter: Reporter, number: str, values: Sequence[Any], received: 
         except BadValue as error:
             facts.append(Misfit(reporter, "bad_value", str(error), received.text))
             continue
-        sampled = msgspec.json.encode(value.sampledValue).decode()
+        sampled = "" if found.said else msgspec.json.encode(value.sampledValue).decode()
         facts.append(
             Metered(
                 reporter, number, at, found.register_wh, found.power_w, found.current_ma,
-                found.soc_percent, sampled, received.text,
+                found.soc_percent, sampled, received.text, found.shape, found.said,
             )
         )  # fmt: skip
     return facts

@@ -10,7 +10,7 @@ class Migration(migrations.Migration):
     dependencies = [
         ('accounts', '0001_initial'),
         ('charging', '0006_command_actions'),
-        ('gateway', '0002_message_log_moves'),
+        ('gateway', '0003_message_log_moves'),
         ('stations', '0001_initial'),
     ]
 
@@ -20,7 +20,7 @@ class Migration(migrations.Migration):
                 migrations.CreateModel(
                     name='OcppMessage',
                     fields=[
-                        ('pk', models.CompositePrimaryKey('id', 'at', blank=True, editable=False, primary_key=True, serialize=False)),
+                        ('pk', models.CompositePrimaryKey('station_id', 'at', 'id', blank=True, editable=False, primary_key=True, serialize=False)),
                         ('id', models.UUIDField(default=accounts.identifiers.uuid7)),
                         ('at', models.DateTimeField()),
                         ('direction', models.CharField(choices=[('in', 'From the station'), ('out', 'To the station'), ('event', 'Connection')], max_length=5)),
@@ -43,10 +43,6 @@ class Migration(migrations.Migration):
                     model_name='ocppmessage',
                     name='station',
                     field=models.ForeignKey(db_constraint=False, db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='stations.station'),
-                ),
-                migrations.AddIndex(
-                    model_name='ocppmessage',
-                    index=models.Index(fields=['station', '-at'], name='ocpp_message_of_station'),
                 ),
             ]
         ),

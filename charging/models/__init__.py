@@ -6,9 +6,10 @@ from charging.models.local_list import LocalList
 from charging.models.message import OcppMessage
 from charging.models.priced import PricedSession
 from charging.models.quarantine import ImportBatch, QuarantinedFact
+from charging.models.reading import Reading, SampleShape
 from charging.models.reservation import ChargingProfile, Reservation
 from charging.models.review import SessionReview
-from charging.models.session import ChargingSession, Reading, SessionState
+from charging.models.session import ChargingSession, SessionState
 from charging.models.signed import SignedReading
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "QuarantinedFact",
     "Reading",
     "Reservation",
+    "SampleShape",
     "SessionReview",
     "SessionState",
     "SignedReading",

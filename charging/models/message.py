@@ -22,7 +22,7 @@ class OcppMessage(models.Model):
         SENT = "out", "To the station"
         EVENT = "event", "Connection"
 
-    pk = models.CompositePrimaryKey("id", "at")
+    pk = models.CompositePrimaryKey("station_id", "at", "id")  # a station's log in order: no other index
     id = models.UUIDField(default=uuid7)
     at = models.DateTimeField()
     organisation = models.ForeignKey(
@@ -42,7 +42,6 @@ class OcppMessage(models.Model):
 
     class Meta:
         db_table = "gateway_ocppmessage"
-        indexes = [models.Index(fields=["station", "-at"], name="ocpp_message_of_station")]
 
     def __str__(self) -> str:
         return f"{self.direction} {self.action} {self.at:%Y-%m-%d %H:%M:%S}"

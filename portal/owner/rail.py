@@ -26,6 +26,7 @@ ENTRIES = (
     Entry("stations", _("Stations"), "station"),
     Entry("uptime", _("Uptime"), "clock"),
     Entry("maintenance", _("Maintenance"), "warn"),
+    Entry("prices", _("Prices"), "bolt"),
 )
 
 

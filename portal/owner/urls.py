@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, path
 
-from portal.owner import electricity, maintenance, revenue, sharing, uptime, views, windows
+from portal.owner import (
+    dynamic,
+    dynamic_setup,
+    electricity,
+    maintenance,
+    revenue,
+    sharing,
+    uptime,
+    views,
+    windows,
+)
 
 urlpatterns: list[URLPattern] = [
     path("", views.today, name="today"),
@@ -27,4 +37,17 @@ urlpatterns: list[URLPattern] = [
     path("maintenance/windows/<uuid:window_id>/cancel/", windows.window_cancel, name="window-cancel"),
     path("maintenance/orders/<uuid:order_id>/", maintenance.work_order, name="work-order"),
     path("maintenance/orders/<uuid:order_id>/act/", maintenance.work_order_act, name="work-order-act"),
+    path("prices/", dynamic.prices, name="prices"),
+    path("prices/feeds/", dynamic_setup.feeds, name="prices-feeds"),
+    path("prices/feeds/<uuid:feed_id>/", dynamic_setup.feed, name="prices-feed"),
+    path("prices/rules/<uuid:rule_id>/", dynamic_setup.rule, name="prices-rule"),
+    path("prices/rules/<uuid:rule_id>/up/", dynamic_setup.rule_up, name="prices-rule-up"),
+    path("prices/rules/<uuid:rule_id>/delete/", dynamic_setup.rule_delete, name="prices-rule-delete"),
+    path("prices/<uuid:site_id>/", dynamic.prices_site, name="prices-site"),
+    path("prices/<uuid:site_id>/set-up/", dynamic.prices_set_up, name="prices-set-up"),
+    path("prices/<uuid:site_id>/on/", dynamic.prices_on, name="prices-on"),
+    path("prices/<uuid:site_id>/off/", dynamic.prices_off, name="prices-off"),
+    path("prices/<uuid:site_id>/decisions/", dynamic.prices_decisions, name="prices-decisions"),
+    path("prices/<uuid:site_id>/guardrails/", dynamic_setup.guardrails, name="prices-guardrails"),
+    path("prices/<uuid:site_id>/rules/new/", dynamic_setup.rule_new, name="prices-rule-new"),
 ]

@@ -12,8 +12,9 @@ from django.utils import timezone
 from accounts.models import Organisation, Role
 from charging.models import ChargingSession
 from portal.scopes import OUTSIDE, scope_of
-from revenue.models import ShareLink
-from stations.models import EVSE, Station
+from revenue.dynamic.switching import rule_set_for
+from revenue.models import Feed, PriceRule, ShareLink
+from stations.models import EVSE, Site, Station
 from tests.builders import (
     connector_of,
     make_exclusion,
@@ -24,6 +25,7 @@ from tests.builders import (
     make_station,
     make_window,
     make_work_order,
+    make_tariff,
 )
 
 pytestmark = pytest.mark.django_db
@@ -79,6 +81,20 @@ def share_of(tenant: Organisation) -> object:
     return ShareLink.objects.create(organisation=tenant, name="x", made_by=owner, expires_at=later).pk
 
 
+def rule_of(tenant: Organisation) -> PriceRule:
+    """A rule of the prices at the tenant's one site."""
+    found: PriceRule | None = PriceRule.objects.of(tenant).first()
+    if found is not None:
+        return found
+    site = Site.objects.of(tenant).get()
+    make_tariff(organisation=tenant, site=site)
+    rule_set = rule_set_for(site)
+    made: PriceRule = PriceRule.objects.create(
+        organisation=tenant, rule_set=rule_set, position=0, name="r", amount=0
+    )
+    return made
+
+
 OWN: dict[str, Callable[[Organisation], object]] = {
     "session_id": lambda tenant: ChargingSession.objects.of(tenant).get().pk,
     "station_id": lambda tenant: Station.objects.of(tenant).get().pk,
@@ -88,6 +104,9 @@ OWN: dict[str, Callable[[Organisation], object]] = {
     "exclusion_id": lambda tenant: make_exclusion(Station.objects.of(tenant).get()).pk,
     "share_id": share_of,
     "day": lambda _tenant: "2026-05-04",
+    "site_id": lambda tenant: Site.objects.of(tenant).get().pk,
+    "rule_id": lambda tenant: rule_of(tenant).pk,
+    "feed_id": lambda tenant: Feed.objects.get_or_create(organisation=tenant, name="day ahead")[0].pk,
 }
 """By the name of a URL's variable: the id of a row of the tenant, made if it isn't there."""
 

@@ -4,7 +4,7 @@ from django.db import migrations
 
 
 class Migration(migrations.Migration):
-    dependencies = [("gateway", "0001_initial")]
+    dependencies = [("gateway", "0002_log_by_station")]
 
     operations = [
         migrations.SeparateDatabaseAndState(state_operations=[migrations.DeleteModel(name="OcppMessage")])
