@@ -23,9 +23,9 @@ from tests.builders import (
     make_session,
     make_site,
     make_station,
+    make_tariff,
     make_window,
     make_work_order,
-    make_tariff,
 )
 
 pytestmark = pytest.mark.django_db
