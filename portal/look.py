@@ -86,6 +86,15 @@ LOOKS: dict[str, Look] = {
     "missed": Look(_("Missed"), "warn", "warn"),
     "unmeasured": Look(_("Not measured"), "info"),
     "withdrawn": Look(_("Taken back"), "back"),
+    # work orders and planned maintenance
+    "waiting": Look(_("Nobody yet"), "clock", "warn"),
+    "assigned": Look(_("Taken"), "account", "busy"),
+    "works_again": Look(_("Works again"), "check", "ok"),
+    "closed": Look(_("Closed"), "check"),
+    "planned": Look(_("Planned"), "clock", "busy"),
+    "underway": Look(_("Now"), "pause", "warn"),
+    "over": Look(_("Over"), "check"),
+    "called_off": Look(_("Called off"), "cross"),
 }
 
 

@@ -25,6 +25,7 @@ ENTRIES = (
     Entry("sessions", _("Sessions"), "list"),
     Entry("stations", _("Stations"), "station"),
     Entry("uptime", _("Uptime"), "clock"),
+    Entry("maintenance", _("Maintenance"), "warn"),
     Entry("prices", _("Prices"), "bolt"),
     Entry("api-keys", _("API keys"), "lock", (Role.OWNER, Role.MANAGER)),
 )

@@ -18,6 +18,16 @@ from portal.owner import (
 )
 
 STATION = "stations/<uuid:station_id>/"
+    dynamic,
+    dynamic_setup,
+    electricity,
+    maintenance,
+    revenue,
+    sharing,
+    uptime,
+    views,
+    windows,
+)
 
 urlpatterns: list[URLPattern] = [
     path("", views.today, name="today"),
@@ -52,6 +62,12 @@ urlpatterns: list[URLPattern] = [
     path("uptime/ports/<uuid:evse_id>/", uptime.uptime_port, name="uptime-port"),
     path("uptime/ports/<uuid:evse_id>/exclude/", uptime.uptime_exclude, name="uptime-exclude"),
     path("uptime/exclusions/<uuid:exclusion_id>/withdraw/", uptime.uptime_withdraw, name="uptime-withdraw"),
+    path("maintenance/", maintenance.maintenance, name="maintenance"),
+    path("maintenance/reliability/", maintenance.reliability_page, name="reliability"),
+    path("maintenance/windows/", windows.planned, name="windows"),
+    path("maintenance/windows/<uuid:window_id>/cancel/", windows.window_cancel, name="window-cancel"),
+    path("maintenance/orders/<uuid:order_id>/", maintenance.work_order, name="work-order"),
+    path("maintenance/orders/<uuid:order_id>/act/", maintenance.work_order_act, name="work-order-act"),
     path("prices/", dynamic.prices, name="prices"),
     path("prices/feeds/", dynamic_setup.feeds, name="prices-feeds"),
     path("prices/feeds/<uuid:feed_id>/", dynamic_setup.feed, name="prices-feed"),

@@ -18,7 +18,7 @@ from stations.models import Status, StatusInterval
 from tests.admin_world import make_kept_by_the_station
 from tests.billing.journeys import charge_at, make_payer, make_place, settle
 from tests.browser.conftest import DESK, PHONE, OpenPage, log_in
-from tests.builders import make_member, make_session, make_user
+from tests.builders import make_member, make_session, make_user, make_work_order
 
 PASSWORD = "plug-in-and-charge"
 
@@ -82,6 +82,10 @@ def addresses(site: str, settings: Settings) -> dict[str, list[str]]:
         f"/owner/{slug}/api-keys/",
         f"/owner/{slug}/uptime/",
         f"/owner/{slug}/uptime/ports/{place.evse_id}/",
+        f"/owner/{slug}/maintenance/",
+        f"/owner/{slug}/maintenance/reliability/",
+        f"/owner/{slug}/maintenance/windows/",
+        f"/owner/{slug}/maintenance/orders/{make_work_order(place.evse.station).pk}/",
         "/accounts/email/",
         "/accounts/password/change/",
         "/accounts/2fa/",

@@ -24,6 +24,8 @@ from tests.builders import (
     make_site,
     make_station,
     make_tariff,
+    make_window,
+    make_work_order,
 )
 
 pytestmark = pytest.mark.django_db
@@ -100,6 +102,8 @@ OWN: dict[str, Callable[[Organisation], object]] = {
     "way": lambda _tenant: "reset",
     "station_id": lambda tenant: Station.objects.of(tenant).get().pk,
     "evse_id": lambda tenant: EVSE.objects.of(tenant).get().pk,
+    "order_id": lambda tenant: make_work_order(Station.objects.of(tenant).get()).pk,
+    "window_id": lambda tenant: make_window(Station.objects.of(tenant).get()).pk,
     "exclusion_id": lambda tenant: make_exclusion(Station.objects.of(tenant).get()).pk,
     "share_id": share_of,
     "day": lambda _tenant: "2026-05-04",
