@@ -46,9 +46,11 @@ def measure(data: DataSet) -> Iterator[Figure]:
     histories = histories_of(data)
     until = next(iter(histories.values())).calendar.days
 
+    by_day = [history.by_day for history in histories.values()]
+
     @cache
     def factor(day: int) -> Floats:
-        return holiday_factor(histories.values(), day)
+        return holiday_factor(by_day, day)
 
     clock = Stopwatch()
     print(f"{data.name}: {len(data.sites)} sites, {data.zone}\n{HEAD}")

@@ -10,5 +10,6 @@ SCHEDULE = (
     Task("charging.quality.close_stale", every_s=300),
     Task("billing.sweeps.every_few_seconds", every_s=2),
     Task("billing.sweeps.every_few_minutes", every_s=300),
+    Task("revenue.forecast.sweep", every_s=30),
     Task("accounts.partitions.ensure_all", every_s=DAY),
 )

@@ -63,12 +63,20 @@ class Outlook:
     silent_days: int
     backtests: Sequence[Backtest]
 
+    def tested_days(self, measure: int) -> tuple[Floats, Floats]:
+        """(seen, mean): totals of the days of the backtests that were observed whole."""
+        pairs = [pair for test in self.backtests for pair in _days(test, measure)]
+        seen, mean = zip(*pairs, strict=True) if pairs else ((), ())
+        return np.array(seen, dtype=np.float64), np.array(mean, dtype=np.float64)
+
 
 def forecast(history: History, day: int, factor: Floats = NO_EFFECT, days: int = HORIZON) -> Outlook:
     """Forecast `days` days from `day` on; the history's calendar must reach that far.
 
     What the history holds from `day` on is not looked at. Raises TooLittleHistory.
     """
+    if day + days > history.calendar.days:
+        raise ValueError(f"days: {days} from day {day} on, but the calendar ends at {history.calendar.days}")
     known, silent = without_silences(history, day)
     seen = _days_seen(known, day)
     if seen < LEAST_DAYS:
@@ -150,8 +158,8 @@ def shift_of(tests: Sequence[Backtest]) -> int:
     return -1 if u < SHIFT_TAIL else 1 if u > 1 - SHIFT_TAIL else 0
 
 
-def _days(test: Backtest) -> list[tuple[float, float]]:
-    """(seen, mean) starts of each day that was observed whole."""
+def _days(test: Backtest, measure: int = STARTS) -> list[tuple[float, float]]:
+    """(seen, mean) totals of each day that was observed whole."""
     whole = test.observed.sum(axis=1) >= 23
-    seen, mean = test.seen[STARTS].sum(axis=1), test.mean[STARTS].sum(axis=1)
+    seen, mean = test.seen[measure].sum(axis=1), test.mean[measure].sum(axis=1)
     return list(zip(seen[whole].tolist(), mean[whole].tolist(), strict=True))

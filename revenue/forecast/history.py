@@ -38,6 +38,15 @@ class Sessions:
 
 
 @dataclass(frozen=True, eq=False)
+class Days:
+    """values[measure, day]: totals of days; seen[day]: something was observed; holiday[day]."""
+
+    values: Floats
+    seen: Flags
+    holiday: Flags
+
+
+@dataclass(frozen=True, eq=False)
 class History:
     """values[measure, day, hour]: sums over the slot (Wh; connector hours). exposure[day, hour]: real hours
     that were observed: 0 where data are missing, which is not the same as nothing having happened."""
@@ -55,6 +64,10 @@ class History:
     def totals(self) -> Floats:
         """Starts of each day."""
         return np.asarray(self.values[STARTS].sum(axis=1))
+
+    @property
+    def by_day(self) -> Days:
+        return Days(self.values.sum(axis=2), self.seen, self.calendar.holiday)
 
     @cached_property
     def seen(self) -> Flags:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from revenue.forecast.calendar import HOURS, Floats
-from revenue.forecast.history import STARTS, History
+from revenue.forecast.history import STARTS, Days, History
 
 WEEK = 7
 NOTHING = 1e-9
@@ -108,23 +108,21 @@ PRIOR_HOLIDAY = 10.0
 PRIOR_WEEKS = (7, 14, 21, 28)
 
 
-def holiday_factor(histories: Iterable[History], until: int | None = None) -> Floats:
+def holiday_factor(sites: Iterable[Days], until: int | None = None) -> Floats:
     """factor[measure]: what public holidays bring of the mean of the four same weekdays before, pooled over
-    the histories, up to the day `until` of their calendars; 1 where there were none.
+    the sites, up to the day `until` of their calendars; 1 where there were none.
 
     (sum on holidays + 10) / (sum of those means + 10), where 10 are sessions' worth.
     """
     seen, usual, totals = np.zeros(3), np.zeros(3), np.zeros(3)
-    for history in histories:
-        days = history.calendar.days if until is None else until
-        holiday = history.calendar.holiday
-        totals += history.values[:, :days].sum(axis=(1, 2))
-        for day in np.flatnonzero(holiday[:days]).tolist():
-            before = [day - back for back in PRIOR_WEEKS if day >= back and not holiday[day - back]]
-            observed = [one for one in before if history.exposure[one].any()]
-            if observed and history.exposure[day].any():
-                seen += history.values[:, day].sum(axis=1)
-                usual += history.values[:, observed].sum(axis=(1, 2)) / len(observed)
+    for site in sites:
+        totals += site.values[:, :until].sum(axis=1)
+        for day in np.flatnonzero(site.holiday[:until] & site.seen[:until]).tolist():
+            before = [day - back for back in PRIOR_WEEKS if day >= back]
+            observed = [one for one in before if site.seen[one] and not site.holiday[one]]
+            if observed:
+                seen += site.values[:, day]
+                usual += site.values[:, observed].sum(axis=1) / len(observed)
     unit = np.maximum(totals, NOTHING) / max(totals[STARTS], 1.0)
     factor: Floats = (seen + PRIOR_HOLIDAY * unit) / (usual + PRIOR_HOLIDAY * unit)
     return factor
