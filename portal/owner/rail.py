@@ -23,6 +23,8 @@ ENTRIES = (
     Entry("today", _("Today"), "chart"),
     Entry("sessions", _("Sessions"), "list"),
     Entry("stations", _("Stations"), "station"),
+    Entry("forecast", _("Forecast"), "history"),
+    Entry("placement", _("Placement"), "pin"),
 )
 
 

@@ -103,3 +103,8 @@ def local_day(moment: datetime, zone: str) -> date:
 
 def utc(seconds: int) -> datetime:
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def known_subdivisions(country: str) -> list[str]:
+    """The parts of a country (ISO 3166-2, after the hyphen) whose public holidays are known."""
+    return list(holidays.list_supported_countries(include_aliases=True).get(country, ()))

@@ -15,7 +15,7 @@ LARGE_MEAN = 300.0
 POISSON = 1e-9
 
 
-def dispersion(seen: Floats, mean: Floats) -> float:
+def dispersion(seen: Floats | Ints, mean: Floats) -> float:
     """alpha = max(0, sum[(y - mu)^2 - mu] / sum mu^2), drawn towards .2 where there is little to go by."""
     surplus = float(((seen - mean) ** 2 - mean).sum()) + SURPLUS_PRIOR * USUAL_DISPERSION
     return max(0.0, surplus / (float((mean**2).sum()) + SURPLUS_PRIOR))
@@ -54,7 +54,7 @@ def _large(mean: Floats, alpha: float, share: float) -> Ints:
     return np.asarray(np.maximum(np.rint(near), 0), dtype=np.int64)
 
 
-def at_most(count: Floats, mean: Floats, alpha: float) -> Floats:
+def at_most(count: Floats | Ints, mean: Floats, alpha: float) -> Floats:
     """P(Y <= count); 0 for a count below 0."""
     mean = np.maximum(mean, LEAST_MEAN)
     whole = np.maximum(count, 0.0)
@@ -63,7 +63,7 @@ def at_most(count: Floats, mean: Floats, alpha: float) -> Floats:
     return np.where(count < 0, 0.0, betainc(1 / alpha, whole + 1, 1 / (1 + alpha * mean)))
 
 
-def randomised(seen: Floats, mean: Floats, alpha: float, seed: int) -> Floats:
+def randomised(seen: Floats | Ints, mean: Floats, alpha: float, seed: int) -> Floats:
     """u = F(y) - V f(y) with V uniform: uniform on [0, 1] where the forecast is right, however sparse the counts.
 
     P(.1 < u < .9) is .80 then; a plain interval of whole numbers covers far more and says nothing.

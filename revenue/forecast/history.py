@@ -86,8 +86,8 @@ def history_of(sessions: Sessions, calendar: Calendar, observed: Flags | None = 
     starts = np.bincount(slot[slot >= 0], minlength=calendar.slots)
     end = np.maximum(sessions.end, sessions.start + 60)  # times cut to minutes can meet
     length = (end - sessions.start).astype(np.float64)
-    energy = _spread(sessions.start, end, sessions.energy_wh / length, calendar)
-    occupied = _spread(sessions.start, end, np.full(len(length), 1 / HOUR_S), calendar)
+    energy = spread(sessions.start, end, sessions.energy_wh / length, calendar)
+    occupied = spread(sessions.start, end, np.full(len(length), 1 / HOUR_S), calendar)
     shape = (calendar.days, HOURS)
     values = np.stack([row.reshape(shape).astype(np.float64) for row in (starts, energy, occupied)])
     exposure = calendar.length * observed[:, None]
@@ -104,7 +104,7 @@ def since_first_start(sessions: Sessions, calendar: Calendar) -> Flags:
     return np.arange(calendar.days) >= first
 
 
-def _spread(start: Ints, end: Ints, rate: Floats, calendar: Calendar) -> Floats:
+def spread(start: Ints, end: Ints, rate: Floats, calendar: Calendar) -> Floats:
     """Sum of rate (per second) x seconds over each slot, from start to end of every session."""
     edges, hours = calendar.edges, len(calendar.slot)
     start, end = np.clip(start, edges[0], edges[-1]), np.clip(end, edges[0], edges[-1])

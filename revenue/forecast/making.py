@@ -31,11 +31,16 @@ def hourly(site: Site, start: datetime, days: int = HORIZON) -> Forecast:
     end = start + timedelta(days=days)
     zone = ZoneInfo(site.time_zone)
     day = min(start.astimezone(zone).date(), today_at(site))
+    last = (end - timedelta(microseconds=1)).astimezone(zone).date()
+    return of_day(site, day, (last - day).days + 1).between(start, end)
+
+
+def of_day(site: Site, day: date, days: int = HORIZON + 1) -> Forecast:
+    """The forecast kept on the local day `day` where it reaches `days` days, else one made now of what was
+    known then. Raises TooLittleHistory."""
     kept = SiteForecast.objects.of(site.organisation_id).filter(site=site, made_on=day).first()
     found = Forecast.from_json(kept.document) if kept else None
-    if found is None or found.days[-1] < (end - timedelta(microseconds=1)).astimezone(zone).date():
-        found, _history = make(site, day, (end.astimezone(zone).date() - day).days + 1)
-    return found.between(start, end)
+    return found if found and len(found.days) >= days else make(site, day, days)[0]
 
 
 def make(site: Site, day: date, days: int = HORIZON + 1) -> tuple[Forecast, History]:

@@ -43,6 +43,15 @@ def read_history(site: Site, calendar: Calendar, until: datetime) -> History:
     return history_of(sessions, calendar, observed)
 
 
+def recent_days(site: Site, day: date, back: int, ahead: int) -> Days:
+    """Day totals of a site from `back` days before the local day `day` to `ahead` days after it; days that are
+    not over yet, or lie before the site's first session, are not seen."""
+    calendar = calendar_of(site.time_zone, day - timedelta(days=back), back + ahead)
+    found = read_history(site, calendar, timezone.now()).by_day
+    over = np.arange(calendar.days) < calendar.day(today_at(site))
+    return Days(found.values, found.seen & over, found.holiday)
+
+
 def sessions_at(stations: Iterable[object], site: Site) -> QuerySet[ChargingSession]:
     found: QuerySet[ChargingSession] = ChargingSession.objects.of(site.organisation_id).filter(
         station__in=list(stations)

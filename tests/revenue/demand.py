@@ -19,7 +19,7 @@ def shape_of_week() -> Floats:
     weekday = np.exp(-((hours - 8) ** 2) / 6) + np.exp(-((hours - 17) ** 2) / 10) + 0.05
     weekend = 0.6 * np.exp(-((hours - 14) ** 2) / 20) + 0.05
     rate = np.array([weekday] * 5 + [weekend] * 2)
-    return 7 * rate / rate.sum()
+    return np.asarray(7 * rate / rate.sum())
 
 
 def world(

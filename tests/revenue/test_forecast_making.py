@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -42,7 +43,7 @@ def record_sessions(connector: Connector, days: int, per_day: int, *, seed: int 
     )  # fmt: skip
 
 
-def busy_site(days: int = 300, per_day: int = 6, **place: str) -> Site:
+def busy_site(days: int = 300, per_day: int = 6, **place: Any) -> Site:
     connector = connector_of(make_station(make_site(**place)))
     record_sessions(connector, days, per_day)
     return connector.evse.station.site
