@@ -45,6 +45,15 @@ def read_candidates(content: bytes, organisation: Organisation) -> list[Candidat
     return _checked(table, organisation)
 
 
+def one_candidate(row: dict[str, str], organisation: Organisation) -> Candidate:
+    """An unsaved candidate of one row, by COLUMNS. Raises CandidatesRefused, naming the fields."""
+    row = {name: row.get(name, "").strip().replace("\x00", "") for name in COLUMNS}
+    faults = list(_faults(row, set()))
+    if faults:
+        raise CandidatesRefused(faults)
+    return _candidate(row, organisation)
+
+
 def _checked(table: csv.DictReader[str], organisation: Organisation) -> list[Candidate]:
     found, faults, names = list[Candidate](), list[str](), set[str]()
     for number, raw in enumerate(table, start=2):

@@ -84,11 +84,11 @@ def estimate(sessions: Sessions, ports: int, calendar: Calendar, absences: Absen
     )
     inside = (sessions.start >= begin) & (sessions.start < end)
     seen = _by_week(np.bincount(_slots(sessions.start[inside], calendar), minlength=calendar.slots), calendar)
-    shape, told = _shape(starts, free)
+    lasted = _by_week(calendar.length.ravel(), calendar)
+    shape, told = _shape(starts, free, lasted)
     total = int(starts.sum())
     scale = total / max(float((shape * free).sum()), NOTHING)
-    lasted = _by_week(calendar.length.ravel(), calendar)
-    unknown = ~told & (seen > 0)
+    unknown = ~told & (lasted > 0)
     rate = np.where(told, scale * shape, seen / np.maximum(lasted, NOTHING))
     low, high = _interval(total)
     hours = (end - begin) / HOUR_S
@@ -144,12 +144,12 @@ def _by_week(slots: npt.NDArray[np.generic], calendar: Calendar) -> Floats:
     return np.asarray(summed).reshape(WEEK, HOURS)
 
 
-def _shape(starts: Floats, free: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
+def _shape(starts: Floats, free: Floats, lasted: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:
     """p[weekday, hour], shrunk to the hour's mean over the weekday's group; and where free time tells of it."""
     hours = TOGETHER @ free
     lent = (TOGETHER @ starts) / np.maximum(hours, NOTHING)
     shape = (starts + BORROWED_H * lent) / (free + BORROWED_H)
-    return shape, hours >= LEAST_FREE_H
+    return shape, hours >= np.minimum(LEAST_FREE_H, TOGETHER @ lasted / 2)
 
 
 def _interval(starts: int) -> tuple[float, float]:

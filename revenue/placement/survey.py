@@ -88,7 +88,9 @@ def surveys_of(organisation: Organisation) -> list[Survey]:
     """Of all sites, the group with the most to win first; each site is surveyed once a day."""
     sites = {_key(site): site for site in Site.objects.of(organisation).select_related("organisation")}
     kept: dict[str, list[Survey]] = cache.get_many(sites)
-    made = {key: [survey(group) for group in groups_of(site)] for key, site in sites.items() if key not in kept}
+    made = {
+        key: [survey(group) for group in groups_of(site)] for key, site in sites.items() if key not in kept
+    }
     cache.set_many(made, A_DAY_S)
     found = [each for surveys in (kept | made).values() for each in surveys]
     return sorted(found, key=lambda each: (bool(each.doubt), -each.plan.gain.value, each.site_name))
