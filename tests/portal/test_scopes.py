@@ -17,6 +17,7 @@ from revenue.models import Feed, PriceRule, ShareLink
 from stations.models import EVSE, Site, Station
 from tests.builders import (
     connector_of,
+    make_candidate,
     make_exclusion,
     make_member,
     make_organisation,
@@ -107,6 +108,7 @@ OWN: dict[str, Callable[[Organisation], object]] = {
     "exclusion_id": lambda tenant: make_exclusion(Station.objects.of(tenant).get()).pk,
     "share_id": share_of,
     "day": lambda _tenant: "2026-05-04",
+    "candidate_id": lambda tenant: make_candidate(tenant).pk,
     "site_id": lambda tenant: Site.objects.of(tenant).get().pk,
     "rule_id": lambda tenant: rule_of(tenant).pk,
     "feed_id": lambda tenant: Feed.objects.get_or_create(organisation=tenant, name="day ahead")[0].pk,
