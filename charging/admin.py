@@ -17,12 +17,12 @@ from unfold.decorators import action
 
 from accounts.administration import BY_ORGANISATION, ReasonForm, RecordAdmin, problems, then_go_to
 from charging import quality
+from charging.curves import points_of
 from charging.models import (
     ChargingSession,
     ImportBatch,
     PricedSession,
     QuarantinedFact,
-    Reading,
     SessionReview,
     SessionState,
     StationCommand,
@@ -111,11 +111,10 @@ class ChargingSessionAdmin(RecordAdmin):
 
     @admin.display(description="latest readings")
     def readings(self, session: ChargingSession) -> str:
-        latest = Reading.objects.filter(organisation=session.organisation_id, session=session)
-        rows = latest.order_by("-at").values_list("at", "register_wh", "power_w")[:READINGS_SHOWN]
+        latest = reversed(points_of(session)[-READINGS_SHOWN:])
         shown = (
             (f"{at:%Y-%m-%d %H:%M:%S}", "" if register is None else register, "" if power is None else power)
-            for at, register, power in rows
+            for at, register, power, _, _ in latest
         )
         lines = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", shown)
         return format_html("<table><tr><th>at (UTC)</th><th>Wh</th><th>W</th></tr>{}</table>", lines)

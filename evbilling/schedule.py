@@ -12,4 +12,7 @@ SCHEDULE = (
     Task("billing.sweeps.every_few_minutes", every_s=300),
     Task("billing.invoicing.sweep", every_s=3600),
     Task("accounts.partitions.ensure_all", every_s=DAY),
+    Task("charging.curves.archive_sweep", every_s=300),
+    Task("charging.curves.drop_old_readings", every_s=DAY),
+    Task("gateway.retention.drop_old_messages", every_s=DAY),
 )

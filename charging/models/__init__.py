@@ -1,6 +1,7 @@
 """Charging sessions, the facts they are made of, their priced results, facts that don't fit, commands."""
 
 from charging.models.command import StationCommand
+from charging.models.curve import SessionCurve
 from charging.models.priced import PricedSession
 from charging.models.quarantine import ImportBatch, QuarantinedFact
 from charging.models.reading import Reading, SampleShape
@@ -15,6 +16,7 @@ __all__ = [
     "QuarantinedFact",
     "Reading",
     "SampleShape",
+    "SessionCurve",
     "SessionReview",
     "SessionState",
     "SignedReading",
