@@ -68,6 +68,7 @@ def archive(organisation_id: UUID, session_id: UUID) -> bool:
             defaults={
                 "points": pack(points),
                 "count": len(points),
+                "peak_power_w": max((p.power_w for p in points if p.power_w is not None), default=None),
                 "rows": (before.rows if before else {}) | counted,
             },
         )

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 VARIABLES = {
+    "AuthorizationKey": ("SecurityCtrlr", "BasicAuthPassword"),
     "AuthorizationCacheEnabled": ("AuthCacheCtrlr", "Enabled"),
     "AuthorizeRemoteTxRequests": ("AuthCtrlr", "AuthorizeRemoteStart"),
     "ChargeProfileMaxStackLevel": ("SmartChargingCtrlr", "ProfileStackLevel"),

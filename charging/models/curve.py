@@ -12,6 +12,7 @@ class SessionCurve(TenantModel):
     session = models.OneToOneField(ChargingSession, on_delete=models.PROTECT, related_name="curve")
     points = models.BinaryField()
     count = models.IntegerField(help_text="points in it")
+    peak_power_w = models.BigIntegerField(null=True)
     rows = models.JSONField(default=dict, help_text="month -> how many rows of it are in here")
     made_at = models.DateTimeField(auto_now=True)
 

@@ -13,7 +13,7 @@ from accounts.partitions import Rekey
 class Migration(migrations.Migration):
 
     dependencies = [
-        ('charging', '0006_command_actions'),
+        ('charging', '0008_commands_and_records'),
     ]
 
     operations = [
