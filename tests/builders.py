@@ -7,6 +7,7 @@ from typing import Any
 
 from accounts.models import Driver, Membership, Organisation, Role, Token, User
 from charging.models import ChargingSession, Reading, SessionState
+from revenue.models import Candidate
 from stations.models import (
     EVSE,
     Connector,
@@ -268,3 +269,20 @@ def make_window(at: Station, since: datetime = MONDAY, hours: int = 2, **fields:
         **{"station": at, **fields},
     )
     return window
+
+
+def make_candidate(organisation: Organisation | None = None, **fields: Any) -> Candidate:
+    """A place where the owner thinks of building two ports of 22 kW."""
+    organisation = organisation or make_organisation()
+    candidate: Candidate = Candidate.objects.create(
+        organisation=organisation,
+        **{
+            "name": f"Candidate {next(_numbers)}",
+            "latitude": "52.370000",
+            "longitude": "4.890000",
+            "currency": organisation.currency,
+            "cost": 20_000,
+            **fields,
+        },
+    )
+    return candidate
