@@ -7,6 +7,9 @@ from portal.owner import (
     dynamic,
     dynamic_setup,
     electricity,
+    forecast,
+    maintenance,
+    placement,
     revenue,
     sharing,
     stations_messages,
@@ -15,24 +18,10 @@ from portal.owner import (
     stations_stickers,
     uptime,
     views,
+    windows,
 )
 
 STATION = "stations/<uuid:station_id>/"
-    dynamic,
-    dynamic_setup,
-    electricity,
-    maintenance,
-    dynamic,
-    dynamic_setup,
-    electricity,
-    forecast,
-    placement,
-    revenue,
-    sharing,
-    uptime,
-    views,
-    windows,
-)
 
 urlpatterns: list[URLPattern] = [
     path("", views.today, name="today"),
