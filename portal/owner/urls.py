@@ -2,7 +2,7 @@
 
 from django.urls import URLPattern, path
 
-from portal.owner import dynamic, dynamic_setup, views
+from portal.owner import dynamic, dynamic_setup, replay, views
 
 urlpatterns: list[URLPattern] = [
     path("", views.today, name="today"),
@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern] = [
     path("stations/", views.stations, name="stations"),
     path("stations/<uuid:station_id>/code/", views.station_code, name="station-code"),
     path("prices/", dynamic.prices, name="prices"),
+    path("prices/replay/", replay.replay, name="prices-replay"),
     path("prices/feeds/", dynamic_setup.feeds, name="prices-feeds"),
     path("prices/feeds/<uuid:feed_id>/", dynamic_setup.feed, name="prices-feed"),
     path("prices/rules/<uuid:rule_id>/", dynamic_setup.rule, name="prices-rule"),
