@@ -119,8 +119,8 @@ PAYMENTS_BOOKED = (
     ), booked AS (
         SELECT j.organisation_id, j.cause_id AS id, sum(e.amount) AS amount FROM billing_journal j
         JOIN billing_entry e ON e.organisation_id = j.organisation_id AND e.journal_id = j.id
-        JOIN billing_account a ON a.id = e.account_id AND a.kind = 'stripe_clearing'
-        WHERE j.cause = 'capture' GROUP BY 1, 2
+        JOIN billing_account a ON a.id = e.account_id AND a.kind IN ('stripe_clearing', 'bank')
+        WHERE j.cause IN ('capture', 'transfer_received') GROUP BY 1, 2
     )
     SELECT 'payment ' || id || ': captured ' || coalesce(captured, 0) || ', booked ' || coalesce(amount, 0)
     FROM paid FULL JOIN booked USING (organisation_id, id)
@@ -134,7 +134,7 @@ PAID_ONCE = (
     SELECT 'payment ' || id || ': due ' || due || ', authorised ' || authorised || ', captured ' || captured
       || ', refunded ' || refunded
     FROM billing_payment
-    WHERE captured > due OR refunded > captured OR (method = 'guest' AND captured > authorised)
+    WHERE captured + credited > due OR refunded > captured OR (method = 'guest' AND captured > authorised)
     UNION ALL
     SELECT 'payment ' || payment_id || ': ' || count(*) || ' successful charges' FROM billing_paymentattempt
     WHERE state = 'succeeded' AND kind IN ('charge', 'capture')
@@ -147,7 +147,7 @@ STATES_FIT = (
     """
     SELECT 'payment ' || id || ': ' || state || ', due ' || due || ', captured ' || captured
     FROM billing_payment
-    WHERE (state = 'paid' AND due - captured >= 0.01)
+    WHERE (state = 'paid' AND due - captured - credited >= 0.01)
        OR (state = 'short' AND captured >= due)
        OR (state IN ('nothing_due', 'released', 'expired', 'checkout', 'held', 'carried') AND captured > 0)
        OR (state = 'nothing_due' AND due > 0)
@@ -191,8 +191,8 @@ DOCUMENTS_SUM = (
     "documents say what was charged",
     "SELECT count(*) FROM billing_document",
     """
-    SELECT 'document ' || d.number || ': ' || d.gross || ', charge ' || c.gross FROM billing_document d
-    JOIN billing_sessioncharge c ON c.id = d.charge_id
+    SELECT 'document ' || d.number || ': ' || d.gross || ', charge ' || coalesce(c.gross, 0) FROM billing_document d
+    LEFT JOIN billing_sessioncharge c ON c.id = d.charge_id
     WHERE (d.kind = 'receipt'
            AND (d.net, d.tax, d.gross, d.currency) IS DISTINCT FROM (c.net, c.tax, c.gross, c.currency))
        OR (d.snapshot->'totals'->>'gross')::numeric <> d.gross
@@ -204,8 +204,41 @@ DOCUMENTS_SUM = (
     FROM billing_document d LEFT JOIN jsonb_array_elements(d.snapshot->'taxes') t ON true
     GROUP BY d.id HAVING coalesce(sum((t->>'tax')::numeric), 0) <> d.tax
     UNION ALL
-    SELECT 'receipt ' || r.number || ': ' || r.gross || ', credited ' || sum(n.gross) FROM billing_document r
-    JOIN billing_document n ON n.corrects_id = r.id GROUP BY r.id HAVING sum(n.gross) > r.gross
+    SELECT r.kind || ' ' || r.number || ': ' || r.gross || ', credited ' || sum(n.gross)
+    FROM billing_document r JOIN billing_document n ON n.corrects_id = r.id
+    GROUP BY r.id HAVING sum(n.gross) > r.gross
+    """,
+)
+INVOICES_SUM = (
+    "invoices are the sums of their lines, and lines say what was charged",
+    "SELECT count(*) FROM billing_document WHERE kind = 'invoice'",
+    """
+    SELECT 'invoice ' || d.number || ': ' || d.gross || ', lines ' || coalesce(sum(l.gross), 0)
+    FROM billing_document d
+    LEFT JOIN billing_invoiceline l ON l.organisation_id = d.organisation_id AND l.document_id = d.id
+    WHERE d.kind = 'invoice' GROUP BY d.id
+    HAVING (d.net, d.tax, d.gross) IS DISTINCT FROM (sum(l.net), sum(l.tax), sum(l.gross))
+      OR count(*) FILTER (WHERE l.currency <> d.currency) > 0
+    UNION ALL
+    SELECT 'invoice line ' || l.id || ': ' || l.gross || ', charge ' || c.gross FROM billing_invoiceline l
+    JOIN billing_sessioncharge c ON c.id = l.charge_id
+    WHERE (l.net, l.tax, l.gross, l.currency) IS DISTINCT FROM (c.net, c.tax, c.gross, c.currency)
+    """,
+)
+INVOICES_COLLECTED = (
+    "every invoice has one payment, paid when nothing of it is owed",
+    "SELECT count(*) FROM billing_document WHERE kind = 'invoice'",
+    """
+    SELECT 'invoice ' || d.number || ': ' || count(p.id) || ' payments' FROM billing_document d
+    LEFT JOIN billing_payment p ON p.organisation_id = d.organisation_id AND p.invoice_id = d.id
+    WHERE d.kind = 'invoice' GROUP BY d.id HAVING count(p.id) <> 1
+    UNION ALL
+    SELECT 'invoice ' || d.number || ': ' || p.state || ', owed ' || sum(s.due - s.captured - s.credited)
+    FROM billing_document d
+    JOIN billing_payment p ON p.organisation_id = d.organisation_id AND p.invoice_id = d.id
+    JOIN billing_invoiceline l ON l.organisation_id = d.organisation_id AND l.document_id = d.id
+    JOIN billing_payment s ON s.organisation_id = l.organisation_id AND s.charge_id = l.charge_id
+    GROUP BY d.id, p.id HAVING (p.state = 'paid') <> (sum(s.due - s.captured - s.credited) = 0)
     """,
 )
 PAID_HAVE_RECEIPTS = (
@@ -214,6 +247,7 @@ PAID_HAVE_RECEIPTS = (
     """
     SELECT 'payment ' || p.id || ': settled at ' || p.paid_at FROM billing_payment p
     WHERE p.state IN ('paid', 'short') AND p.paid_at < %(in_progress_since)s
+      AND p.method NOT IN ('account', 'invoice')
       AND NOT EXISTS (SELECT FROM billing_document d WHERE d.organisation_id = p.organisation_id
                       AND d.charge_id = p.charge_id AND d.kind = 'receipt')
     """,
@@ -246,6 +280,8 @@ CHECKS: tuple[Check, ...] = (
     REFUNDS_BOOKED,
     NUMBERS_GAPLESS,
     DOCUMENTS_SUM,
+    INVOICES_SUM,
+    INVOICES_COLLECTED,
     PAID_HAVE_RECEIPTS,
     HISTORY_AGREES,
 )

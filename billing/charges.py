@@ -7,11 +7,11 @@ from fractions import Fraction
 from uuid import UUID
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef, QuerySet, Sum
+from django.db.models import Exists, F, OuterRef, Q, QuerySet, Sum
 from django.utils import timezone
 from moneyed import Money
 
-from accounts.models import BillingPreference, Token
+from accounts.models import BillingPreference, FleetMember, Token
 from billing import history, ledger, payments
 from billing.ledger import Cause, Posting
 from billing.minor_units import below_minimum, zero
@@ -71,11 +71,14 @@ def charge_session(organisation_id: UUID, session_id: UUID) -> SessionCharge | N
 
 
 def _book(session: ChargingSession, priced: PricedSession) -> SessionCharge:
+    member = _fleet_member(session)
     charge = SessionCharge(
         organisation_id=session.organisation_id,
         session=session,
         priced=priced,
         driver_id=session.driver_id,
+        fleet_id=member.fleet_id if member else None,
+        cost_centre=member.cost_centre if member else "",
         net=priced.net,
         tax=priced.tax,
         gross=priced.gross,
@@ -87,6 +90,18 @@ def _book(session: ChargingSession, priced: PricedSession) -> SessionCharge:
     charge.save(force_insert=True)
     ChargeLine.objects.bulk_create(lines)
     return charge
+
+
+def _fleet_member(session: ChargingSession) -> FleetMember | None:
+    """By whom the session is paid instead of its driver: as one of its tokens, or whatever it shows."""
+    member: FleetMember | None = (
+        FleetMember.objects.of(session.organisation_id)
+        .filter(Q(token=session.token_id) | Q(token__isnull=True), driver=session.driver_id)
+        .filter(fleet__closed_at__isnull=True)
+        .order_by(F("token").asc(nulls_last=True))
+        .first()
+    )
+    return member
 
 
 def taxes_of(priced: PricedSession) -> Iterator[tuple[Decimal, Decimal, Decimal]]:
@@ -124,7 +139,7 @@ def _lines(charge: SessionCharge) -> Iterator[ChargeLine]:
 
 def _post(charge: SessionCharge, lines: list[ChargeLine]) -> Journal:
     postings = [
-        Posting(Account.Kind.DRIVER_RECEIVABLE, charge.gross, driver_id=charge.driver_id),
+        ledger.receivable(charge, charge.gross),
         Posting(Account.Kind.REVENUE, -charge.net),
         *(
             Posting(Account.Kind.TAX_PAYABLE, -line.amount, tax_rate=line.tax_rate)
@@ -160,6 +175,7 @@ def _new_payable(session: ChargingSession, charge: SessionCharge) -> Payment:
         method=method,
         state=state,
         driver_id=charge.driver_id,
+        fleet_id=charge.fleet_id,
         charge=charge,
         session=session,
         email=session.driver.email if session.driver else "",
@@ -167,6 +183,7 @@ def _new_payable(session: ChargingSession, charge: SessionCharge) -> Payment:
         authorised=nothing,
         captured=nothing,
         refunded=nothing,
+        credited=nothing,
         failure_code=failure,
         failure_message=FAILURES.get(failure, ""),
     )
@@ -187,7 +204,7 @@ def _terms(session: ChargingSession, charge: SessionCharge) -> tuple[str, str, s
         return method.CARD, state.NOTHING_DUE, ""
     if session.driver is None:
         return method.CARD, state.FAILED, "no_driver"
-    if session.driver.billing_preference != BillingPreference.PER_SESSION:
+    if charge.fleet_id is not None or session.driver.billing_preference != BillingPreference.PER_SESSION:
         return method.ACCOUNT, state.ON_ACCOUNT, ""
     if below_minimum(charge.gross + _carried(charge)):
         return method.CARD, state.CARRIED, ""

@@ -1,12 +1,14 @@
 """A snapshot as its printed page shows it: words and figures, nothing looked up anywhere."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from decimal import Decimal
 from fractions import Fraction
 from typing import Any
+from zoneinfo import ZoneInfo
 
-from billing.snapshots import Snapshot
+from billing.models import Document, DocumentKind, InvoiceLine
+from billing.snapshots import Snapshot, text
 
 SHARES = (
     ("energy", "Energy", "#0d9488"),
@@ -53,24 +55,79 @@ class Row:
     net: str
 
 
-def page_of(snapshot: Snapshot) -> dict[str, Any]:
-    """The template's context."""
+@dataclass(frozen=True, slots=True)
+class MonthLine:
+    """A session on an invoice, as text."""
+
+    when: str
+    place: str
+    driver: str
+    cost_centre: str
+    energy: str
+    duration: str
+    net: str
+    tax: str
+    gross: str
+
+
+def page_of(document: Document) -> dict[str, Any]:
+    """The template's context: everything from the frozen snapshot, and an invoice's frozen lines."""
+    snapshot = document.snapshot
+    issued_at = datetime.fromisoformat(snapshot["issued_at"])
+    shared = {
+        "document": snapshot,
+        "title": document.get_kind_display(),
+        "issued_at": issued_at,
+        "duration": duration(snapshot.get("duration_s", 0)),
+        "segments": segments(snapshot["shares"]) if "shares" in snapshot else [],
+        "bar_width": BAR_WIDTH,
+    }
+    if document.kind == DocumentKind.INVOICE:
+        return shared | _month(document)
+    return shared | _session(snapshot)
+
+
+def _month(document: Document) -> dict[str, Any]:
+    snapshot = document.snapshot
+    lines = [_line(line) for line in document.lines.order_by("cost_centre", "started_at", "pk")]
+    centres = {line.cost_centre for line in lines}
+    return {
+        "period": date.fromisoformat(snapshot["period"]),
+        "due_on": date.fromisoformat(snapshot["due_on"]),
+        "energy_kwh": kwh(snapshot["energy_wh"]),
+        "month_lines": lines,
+        "with_centres": centres != {""},
+        "with_drivers": any(line.driver for line in lines),
+    }
+
+
+def _line(line: InvoiceLine) -> MonthLine:
+    zone = ZoneInfo(line.time_zone)
+    return MonthLine(
+        when=f"{line.started_at.astimezone(zone):%d %b, %H:%M}",
+        place=line.place,
+        driver=line.driver_name,
+        cost_centre=line.cost_centre,
+        energy=f"{kwh(line.energy_wh)} kWh",
+        duration=duration(line.duration_s),
+        net=text(line.net),
+        tax=text(line.tax),
+        gross=text(line.gross),
+    )
+
+
+def _session(snapshot: Snapshot) -> dict[str, Any]:
     session = snapshot["session"]
     started_at = datetime.fromisoformat(session["started_at"])
     ended_at = datetime.fromisoformat(session["ended_at"])
     return {
-        "document": snapshot,
-        "title": "Credit note" if snapshot["kind"] == "credit_note" else "Receipt",
-        "issued_at": datetime.fromisoformat(snapshot["issued_at"]),
         "started_at": f"{started_at:%d %b %Y, %H:%M}",
         "ended_at": f"{ended_at:%H:%M}"
         if started_at.date() == ended_at.date()
         else f"{ended_at:%d %b %Y, %H:%M}",
         "duration": duration(session["duration_s"]),
         "energy_kwh": kwh(session["energy_wh"]),
-        "segments": segments(snapshot["shares"]) if "shares" in snapshot else [],
         "rows": [row(line, session["time_zone"], started_at) for line in snapshot.get("lines", ())],
-        "bar_width": BAR_WIDTH,
     }
 
 

@@ -21,7 +21,7 @@ SETTLED = (Payment.State.PAID, Payment.State.SHORT)
 def issue_receipt(organisation_id: UUID, payment_id: UUID) -> Document | None:
     """The receipt of a settled payment, issued if there is none. None while it isn't settled."""
     payment = payments.lock(organisation_id, payment_id)
-    if payment.state not in SETTLED or payment.charge_id is None:
+    if payment.state not in SETTLED or payment.charge_id is None or payment.method == Payment.Method.ACCOUNT:
         return None
     charge = (
         SessionCharge.objects.of(organisation_id)
@@ -65,6 +65,7 @@ def issue(
         number=number,
         charge=charge,
         driver_id=charge.driver_id,
+        fleet_id=charge.fleet_id,
         corrects=corrects,
         net=net,
         tax=tax,
@@ -86,6 +87,7 @@ def sweep(limit: int = 100) -> list[Document]:
     )
     waiting = (
         Payment.objects.filter(~Exists(receipts), state__in=SETTLED, charge__isnull=False)
+        .exclude(method=Payment.Method.ACCOUNT)  # their invoice says it
         .order_by("paid_at")
         .values_list("organisation_id", "pk")
     )

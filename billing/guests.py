@@ -87,6 +87,7 @@ def _new_payment(connector: Connector, email: str, hold: Money) -> Payment:
         authorised=nothing,
         captured=nothing,
         refunded=nothing,
+        credited=nothing,
     )
     return payment
 

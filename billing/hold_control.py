@@ -42,7 +42,7 @@ def _stop(payment: Payment, session: ChargingSession) -> bool:
     commands.request(
         session.station,
         StationCommand.Action.REMOTE_STOP,
-        {"transactionId": int(session.transaction_id or 0)},
+        commands.stop_payload(session),
         cause_kind="payment",
         cause_id=payment.pk,
     )

@@ -4,8 +4,9 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.utils import timezone
 
-from billing import history, holds, mail, payments
+from billing import debts, history, holds, mail, payments
 from billing.models import Payment, PaymentAttempt
 
 Intent = dict[str, Any]
@@ -128,7 +129,9 @@ def _failed(payment: Payment, attempt: PaymentAttempt, code: str, message: str) 
     if attempt.state not in PaymentAttempt.OPEN:
         return
     payments.end(attempt, AState.FAILED, code, message)
-    if payments.move(payment, State.FAILED, failure_code=code[:60], failure_message=message[:300]):
+    again = debts.retry_time(payment, code, timezone.now())
+    failure = {"failure_code": code[:60], "failure_message": message[:300], "retry_at": again}
+    if payments.move(payment, State.FAILED, **failure):
         mail.write(payment.organisation_id, mail.Kind.FAILED, attempt.pk, payment.email)
 
 

@@ -12,7 +12,7 @@ from django.db.models import Sum
 from django.utils import timezone
 from moneyed import Money
 
-from billing.models import Account, Entry, Journal
+from billing.models import Account, Entry, Journal, Payment, SessionCharge
 
 Kind = Account.Kind
 
@@ -29,6 +29,14 @@ class Posting:
     amount: Money
     driver_id: UUID | None = None
     tax_rate: Decimal | None = None
+    fleet_id: UUID | None = None
+
+
+def receivable(owing: SessionCharge | Payment, amount: Money) -> Posting:
+    """`amount` on what the fleet, or else the driver, of a charge or payment owes."""
+    if owing.fleet_id is not None:
+        return Posting(Kind.DRIVER_RECEIVABLE, amount, fleet_id=owing.fleet_id)
+    return Posting(Kind.DRIVER_RECEIVABLE, amount, driver_id=owing.driver_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +102,7 @@ def _account(organisation_id: UUID, posting: Posting) -> Account:
         "organisation_id": organisation_id,
         "kind": posting.kind,
         "driver_id": posting.driver_id,
+        "fleet_id": posting.fleet_id,
         "tax_rate": posting.tax_rate,
         "currency": str(posting.amount.currency),
     }
@@ -104,7 +113,8 @@ def _account(organisation_id: UUID, posting: Posting) -> Account:
 def _signature(posting: Posting) -> tuple[str, str, str, Decimal, str]:
     rate = "" if posting.tax_rate is None else f"{posting.tax_rate:.4f}"
     amount = posting.amount
-    return (posting.kind, str(posting.driver_id or ""), rate, amount.amount, str(amount.currency))
+    whose = str(posting.driver_id or posting.fleet_id or "")
+    return (posting.kind, whose, rate, amount.amount, str(amount.currency))
 
 
 def _written(journal: Journal) -> list[tuple[str, str, str, Decimal, str]]:
@@ -112,7 +122,15 @@ def _written(journal: Journal) -> list[tuple[str, str, str, Decimal, str]]:
         organisation=journal.organisation_id, journal=journal, booked_at=journal.booked_at
     ).select_related("account")
     return sorted(
-        _signature(Posting(entry.account.kind, entry.amount, entry.account.driver_id, entry.account.tax_rate))
+        _signature(
+            Posting(
+                entry.account.kind,
+                entry.amount,
+                entry.account.driver_id,
+                entry.account.tax_rate,
+                entry.account.fleet_id,
+            )
+        )
         for entry in entries
     )
 
@@ -123,14 +141,17 @@ def balance(
     currency: str,
     *,
     driver_id: UUID | None = None,
+    fleet_id: UUID | None = None,
     at: datetime | None = None,
 ) -> Money:
-    """The sum of all entries on accounts of `kind`, of one driver if named, up to `at` inclusive."""
+    """The sum of all entries on accounts of `kind`, of one driver or fleet if named, up to `at` inclusive."""
     entries = Entry.objects.filter(
         organisation=organisation_id, account__kind=kind, account__currency=currency
     )
     if driver_id is not None:
         entries = entries.filter(account__driver=driver_id)
+    if fleet_id is not None:
+        entries = entries.filter(account__fleet=fleet_id)
     if at is not None:
         entries = entries.filter(booked_at__lte=at)
     return Money(entries.aggregate(total=Sum("amount"))["total"] or Decimal(0), currency)

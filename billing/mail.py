@@ -5,13 +5,15 @@ from datetime import timedelta
 from smtplib import SMTPException
 from uuid import UUID
 
+from django.conf import settings
 from django.core.mail import EmailMessage
 from django.db.models import F, Q
 from django.template.loader import render_to_string
 from django.utils import timezone
 
 from billing import links
-from billing.models import Document, Mail, PaymentAttempt
+from billing.invoiced_sessions import outstanding
+from billing.models import Document, Mail, Payment, PaymentAttempt
 
 log = logging.getLogger(__name__)
 
@@ -20,7 +22,11 @@ CLAIM_FOR = timedelta(minutes=5)
 TRIES = 8
 SUBJECTS = {
     Kind.DOCUMENT: "Your charging receipt",
+    Kind.INVOICE: "Your charging invoice",
     Kind.CONFIRM: "Please confirm your payment",
+    Kind.REMINDER: "A payment is open",
+    Kind.FINAL: "Last reminder: a payment is open",
+    Kind.BLOCKED: "Charging is blocked until you have paid",
     Kind.FAILED: "Your payment did not go through",
 }
 
@@ -60,9 +66,20 @@ def _send(letter: Mail) -> bool:
 
 
 def _text(letter: Mail) -> str:
-    if letter.kind == Kind.DOCUMENT:
+    if letter.kind in (Kind.DOCUMENT, Kind.INVOICE):
         document = Document.objects.of(letter.organisation_id).get(pk=letter.about_id)
         context = {"document": document, "url": links.document_url(document)}
+        payment = document.payments.first()
+        if payment is not None:
+            context |= {"payment": payment, "pay_url": links.pay_url(payment)}
+    elif letter.kind in (Kind.REMINDER, Kind.FINAL):
+        payment = (
+            Payment.objects.of(letter.organisation_id).select_related("organisation").get(pk=letter.about_id)
+        )
+        owed = outstanding(payment) if payment.invoice_id else payment.outstanding
+        context = {"payment": payment, "owed": owed, "url": links.pay_url(payment)}
+    elif letter.kind == Kind.BLOCKED:
+        context = {"organisation": letter.organisation, "url": f"{settings.BASE_URL}/driver/"}
     else:
         attempt = (
             PaymentAttempt.objects.of(letter.organisation_id)

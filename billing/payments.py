@@ -7,7 +7,7 @@ from django.db import transaction
 from django.utils import timezone
 from moneyed import Money
 
-from billing import history, ledger
+from billing import debts, history, invoiced_sessions, ledger
 from billing.ledger import Cause, Posting
 from billing.minor_units import chargeable, from_minor
 from billing.models import Account, Journal, Payment, PaymentAttempt
@@ -19,16 +19,22 @@ TRANSITIONS: dict[str, frozenset[str]] = {
     State.HELD: frozenset({State.DUE, State.RELEASING, State.RELEASED}),
     State.DUE: frozenset({State.PAID, State.SHORT, State.ACTION, State.FAILED}),
     State.ACTION: frozenset({State.PAID, State.SHORT, State.FAILED, State.DUE}),
-    State.FAILED: frozenset({State.DUE, State.PAID, State.SHORT, State.ACTION}),
-    State.SHORT: frozenset({State.PAID}),
+    State.FAILED: frozenset({State.DUE, State.PAID, State.SHORT, State.ACTION, State.WRITTEN_OFF}),
+    State.SHORT: frozenset({State.PAID, State.WRITTEN_OFF}),
+    State.WRITTEN_OFF: frozenset({State.PAID}),
     State.CARRIED: frozenset({State.DUE, State.PAID}),
     State.ON_ACCOUNT: frozenset({State.DUE, State.PAID}),
+    State.AWAITED: frozenset({State.DUE, State.PAID, State.ACTION, State.WRITTEN_OFF}),
     State.RELEASING: frozenset({State.RELEASED}),
     State.EXPIRED: frozenset({State.HELD}),  # a card that came through at the last second
     State.PAID: frozenset(),
     State.NOTHING_DUE: frozenset(),
     State.RELEASED: frozenset(),
 }
+
+
+REVIEWED = (State.FAILED, State.SHORT, State.ACTION, State.PAID, State.WRITTEN_OFF)
+"""States in which a driver may have become a debtor, or be none any more."""
 
 
 def lock(organisation_id: UUID, payment_id: UUID) -> Payment:
@@ -54,6 +60,8 @@ def keep(payment: Payment, **fields: Any) -> None:
     for name, value in fields.items():
         setattr(payment, name, value)
     payment.save(update_fields=["state", "changed_at", *fields])
+    if payment.driver_id is not None and payment.state in REVIEWED:
+        debts.review(payment.organisation_id, payment.driver_id)
 
 
 def end(attempt: PaymentAttempt, state: str, code: str = "", message: str = "") -> None:
@@ -92,9 +100,10 @@ def received(payment: Payment, intent: dict[str, Any]) -> None:
         Cause(Journal.Cause.CAPTURE, payment.pk, f"Stripe {intent['id']}"),
         [
             Posting(Account.Kind.STRIPE_CLEARING, amount),
-            Posting(Account.Kind.DRIVER_RECEIVABLE, -amount, driver_id=payment.driver_id),
+            ledger.receivable(payment, -amount),
         ],
     )
+    debts.reverse_loss(payment)
     _spread(payment, amount, intent)
 
 
@@ -105,6 +114,10 @@ def _is_booked(payment: Payment, key: str) -> bool:
 def _spread(payment: Payment, amount: Money, intent: dict[str, Any]) -> None:
     """Small payments that were carried into this one come first, the rest is its own."""
     now = timezone.now()
+    if payment.method == Payment.Method.INVOICE:
+        invoiced_sessions.spread(payment, amount, card_of(intent))
+        move(payment, State.PAID, paid_at=now, intent_id=intent["id"], failure_code="", failure_message="")
+        return
     for small in Payment.objects.of(payment.organisation_id).select_for_update().filter(carried_into=payment):
         if move(small, State.PAID, captured=small.due, paid_at=now, **card_of(intent)):
             amount -= small.due

@@ -19,7 +19,7 @@ def render(document: Document) -> bytes:
     """The PDF of a document; the same bytes each time, from the same fonts and library."""
     from billing.typesetting import typeset  # Pango and WeasyPrint take a second to load
 
-    return typeset(render_to_string("billing/pdf/document.html", page_of(document.snapshot)))
+    return typeset(render_to_string("billing/pdf/document.html", page_of(document)))
 
 
 def content(document: Document) -> bytes:

@@ -6,13 +6,15 @@ from typing import Any
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 from moneyed import Money
 
-from billing import documents, history, ledger, payments, snapshots, stripe_calls
+from billing import documents, history, ledger, mail, payments, snapshots, stripe_calls
+from billing.charges import taxes_of
 from billing.ledger import Cause, Posting
 from billing.minor_units import chargeable, digits, to_minor
-from billing.models import Account, Document, DocumentKind, Journal, Payment, Refund
+from billing.models import Account, Document, DocumentKind, Journal, Payment, Refund, SessionCharge
 from billing.stripe_client import Obj, StripeRefused, StripeUnreachable
 
 State = Refund.State
@@ -38,16 +40,13 @@ def refund(payment: Payment, amount: Money, reason: str) -> Refund:
 @transaction.atomic
 def _write(organisation_id: UUID, payment_id: UUID, amount: Money, reason: str) -> Refund:
     payment = payments.lock(organisation_id, payment_id)
-    receipt = _receipt_of(payment)
     _check(payment, amount, reason)
-    net, taxes = _split(receipt, amount)
-    tax = amount - net
-    now = timezone.now()
-    snapshot = snapshots.of_credit(receipt, (net, tax, amount), taxes, reason, now)
-    note = documents.issue(
-        DocumentKind.CREDIT_NOTE, receipt.charge, (net, tax, amount), snapshot, now, corrects=receipt
-    )
-    _post_credit(note, taxes)
+    if amount > payment.captured - payment.refunded:
+        left = snapshots.text(payment.captured - payment.refunded)
+        raise NotRefundable(f"amount: at most {left} {amount.currency} of this payment can be given back")
+    if not _intent_of(payment):
+        raise NotRefundable("payment: came by bank transfer, which Stripe can't give back")
+    note = _credit_note(payment, amount, reason)
     payments.keep(payment, refunded=payment.refunded + amount)
     history.project(payment)
     row: Refund = Refund.objects.create(
@@ -56,18 +55,71 @@ def _write(organisation_id: UUID, payment_id: UUID, amount: Money, reason: str) 
     return row
 
 
-def _receipt_of(payment: Payment) -> Document:
-    receipt: Document | None = (
-        Document.objects.of(payment.organisation_id)
-        .filter(charge=payment.charge_id, kind=DocumentKind.RECEIPT)
-        .select_related("charge__organisation")
-        .first()
+@transaction.atomic
+def credit(payment: Payment, amount: Money, reason: str) -> Document:
+    """Take `amount`, gross, off what is still owed: a credit note, and no money moves. Raises NotRefundable."""
+    reason = reason.strip()
+    locked = payments.lock(payment.organisation_id, payment.pk)
+    _check(locked, amount, reason)
+    if payments.open_attempt(locked) is not None or _is_being_paid(locked):
+        raise NotRefundable("payment: is being paid just now; give the amount back afterwards")
+    if amount > locked.outstanding:
+        left = snapshots.text(locked.outstanding)
+        raise NotRefundable(f"amount: at most {left} {amount.currency} of this payment is still owed")
+    note = _credit_note(locked, amount, reason)
+    settled = locked.outstanding == amount
+    payments.keep(locked, credited=locked.credited + amount)
+    if settled:
+        payments.move(locked, Payment.State.PAID, paid_at=timezone.now())
+    history.project(locked)
+    return note
+
+
+def _is_being_paid(payment: Payment) -> bool:
+    payer = payment.carried_into
+    return payer is not None and payments.open_attempt(payer) is not None
+
+
+def _credit_note(payment: Payment, amount: Money, reason: str) -> Document:
+    """Issue and book the credit note over `amount` for the charge of a locked payment."""
+    corrected = _document_of(payment)
+    charge = _charge_of(payment)
+    net, taxes = _split(charge, amount)
+    credit = snapshots.Credit(net, amount - net, amount, taxes, reason)
+    now = timezone.now()
+    snapshot = snapshots.of_credit(corrected, charge, credit, now)
+    amounts = (credit.net, credit.tax, credit.gross)
+    note = documents.issue(DocumentKind.CREDIT_NOTE, charge, amounts, snapshot, now, corrects=corrected)
+    _post_credit(note, charge, taxes)
+    mail.write(note.organisation_id, mail.Kind.DOCUMENT, note.pk, snapshot["buyer"]["email"] or payment.email)
+    return note
+
+
+def _document_of(payment: Payment) -> Document:
+    """The receipt of a payment's session, or the invoice that it stands on."""
+    of_session = Q(charge=payment.charge_id, kind=DocumentKind.RECEIPT)
+    on_invoice = Q(lines__charge=payment.charge_id)
+    found: Document | None = (
+        Document.objects.of(payment.organisation_id).filter(of_session | on_invoice).first()
         if payment.charge_id
         else None
     )
-    if receipt is None:
-        raise NotRefundable("payment: has no receipt yet that a credit note could correct")
-    return receipt
+    if found is None:
+        raise NotRefundable("payment: has no receipt or invoice yet that a credit note could correct")
+    return found
+
+
+def _charge_of(payment: Payment) -> SessionCharge:
+    named: Any = payment.charge_id
+    charge: SessionCharge = (
+        SessionCharge.objects.of(payment.organisation_id)
+        .select_related(
+            "priced__tariff_version__tariff", "session__connector__evse__station__site", "organisation",
+            "driver", "journal",
+        )
+        .get(pk=named)
+    )  # fmt: skip
+    return charge
 
 
 def _check(payment: Payment, amount: Money, reason: str) -> None:
@@ -81,42 +133,40 @@ def _check(payment: Payment, amount: Money, reason: str) -> None:
         raise NotRefundable(str(error)) from error
     if chargeable(amount) != amount:
         raise NotRefundable(f"amount: the last digit of a {amount.currency} amount must be 0")
-    if amount > payment.captured - payment.refunded:
-        left = snapshots.text(payment.captured - payment.refunded)
-        raise NotRefundable(f"amount: at most {left} {amount.currency} of this payment can be given back")
     if not reason:
         raise NotRefundable("reason: say why, it stands on the credit note")
 
 
-def _split(receipt: Document, amount: Money) -> tuple[Money, Taxes]:
-    """Net and taxes of a gross amount, in the receipt's proportions; what is credited last takes the rest.
+def _split(charge: SessionCharge, amount: Money) -> tuple[Money, Taxes]:
+    """Net and taxes of a gross amount, in the charge's proportions; what is credited last takes the rest.
 
-    Over all credit notes of a receipt, tax by rate meets the receipt's when all is credited.
+    Over all credit notes of a charge, tax by rate meets the charge's when all is credited.
     """
-    credited = _credited(receipt)
+    credited = _credited(charge)
     share = amount.amount + credited["gross"]
     step = Decimal(1).scaleb(-digits(str(amount.currency)))
     taxes: Taxes = []
     total_tax = Decimal(0)
-    for stated in receipt.snapshot["taxes"]:
-        until_now = (Decimal(stated["tax"]) * share / receipt.gross.amount).quantize(step, ROUND_HALF_UP)
-        tax = until_now - credited.get(stated["rate"], Decimal(0))
+    for percent, _, whole in taxes_of(charge.priced):
+        rate = f"{percent.normalize():f}"
+        until_now = (whole * share / charge.gross.amount).quantize(step, ROUND_HALF_UP)
+        tax = until_now - credited.get(rate, Decimal(0))
         total_tax += tax
-        taxes.append({"rate": stated["rate"], "tax": str(tax)})
+        taxes.append({"rate": rate, "tax": str(tax)})
     return amount - Money(total_tax, amount.currency), taxes
 
 
-def _credited(receipt: Document) -> dict[str, Decimal]:
-    """What earlier credit notes of a receipt gave back: gross, and tax by rate."""
+def _credited(charge: SessionCharge) -> dict[str, Decimal]:
+    """What earlier credit notes for a charge gave back: gross, and tax by rate."""
     sums = {"gross": Decimal(0)}
-    for note in receipt.credit_notes.all():
+    for note in charge.documents.filter(kind=DocumentKind.CREDIT_NOTE):
         sums["gross"] += note.gross.amount
         for stated in note.snapshot["taxes"]:
             sums[stated["rate"]] = sums.get(stated["rate"], Decimal(0)) + Decimal(stated["tax"])
     return sums
 
 
-def _post_credit(note: Document, taxes: Taxes) -> None:
+def _post_credit(note: Document, charge: SessionCharge, taxes: Taxes) -> None:
     currency = note.gross.currency
     ledger.post(
         note.organisation_id,
@@ -130,9 +180,9 @@ def _post_credit(note: Document, taxes: Taxes) -> None:
                 )
                 for stated in taxes
             ),
-            Posting(Account.Kind.DRIVER_RECEIVABLE, -note.gross, driver_id=note.driver_id),
+            ledger.receivable(charge, -note.gross),
         ],
-        reverses=note.charge.journal,
+        reverses=charge.journal,
     )
 
 
@@ -196,7 +246,7 @@ def _succeeded(row: Refund, refund_id: str) -> None:
         f"refund:{row.pk}",
         Cause(Journal.Cause.REFUND, row.pk, f"Stripe {refund_id}"),
         [
-            Posting(Account.Kind.DRIVER_RECEIVABLE, row.amount, driver_id=row.payment.driver_id),
+            ledger.receivable(row.payment, row.amount),
             Posting(Account.Kind.STRIPE_CLEARING, -row.amount),
         ],
     )
@@ -217,7 +267,7 @@ def _fail(row: Refund, message: str, refund_id: str = "") -> None:
             Cause(Journal.Cause.REFUND, row.pk, "Refund returned by the bank"),
             [
                 Posting(Account.Kind.STRIPE_CLEARING, row.amount),
-                Posting(Account.Kind.DRIVER_RECEIVABLE, -row.amount, driver_id=row.payment.driver_id),
+                ledger.receivable(row.payment, -row.amount),
             ],
             reverses=succeeded,
         )

@@ -5,7 +5,7 @@ from typing import Any
 
 from moneyed import Money
 
-from billing import history, intents, payments
+from billing import history, intents, invoiced_sessions, payments
 from billing.charges import FAILURES
 from billing.minor_units import below_minimum, chargeable, to_minor
 from billing.models import Payment, PaymentAttempt, PaymentProfile
@@ -23,7 +23,8 @@ def step_of(payment: Payment) -> PaymentAttempt | None:
         payments.move(payment, State.FAILED, **fields)
         history.project(payment)
         return None
-    amount = chargeable(payment.outstanding + _take_along(payment))
+    along = invoiced_sessions.take_along if payment.method == Payment.Method.INVOICE else _take_along
+    amount = chargeable(payment.outstanding + along(payment))
     if below_minimum(amount):
         payments.move(
             payment, State.FAILED, failure_code="below_minimum", failure_message=FAILURES["below_minimum"]
@@ -70,6 +71,6 @@ def _request(payment: Payment, attempt: PaymentAttempt) -> dict[str, Any]:
         "payment_method_types": ["card"],
         "off_session": True,
         "confirm": True,
-        "description": f"Charging session {payment.session_id}",
+        "description": f"Charging session {payment.session_id}" if payment.session_id else "Monthly invoice",
         "metadata": intents.metadata(payment, attempt),
     }

@@ -1,6 +1,7 @@
 """What a document says, frozen as plain JSON on the day of issue: texts and exact amounts as strings."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -37,24 +38,29 @@ def of_charge(charge: SessionCharge, payment: Payment, issued_at: datetime) -> S
     }
 
 
-def of_credit(
-    receipt: Document,
-    amounts: tuple[Money, Money, Money],
-    taxes: Iterable[Snapshot],
-    reason: str,
-    issued_at: datetime,
-) -> Snapshot:
-    """A credit note over (net, tax, gross) of a receipt."""
-    original = receipt.snapshot
-    net, tax, gross = amounts
+@dataclass(frozen=True, slots=True)
+class Credit:
+    """What a credit note takes off a charge; `taxes` by rate."""
+
+    net: Money
+    tax: Money
+    gross: Money
+    taxes: list[dict[str, str]]
+    reason: str
+
+
+def of_credit(corrected: Document, charge: SessionCharge, credit: Credit, issued_at: datetime) -> Snapshot:
+    """A credit note for a charge on a receipt or an invoice."""
+    original = corrected.snapshot
     return {
         "kind": "credit_note",
         "issued_at": issued_at.isoformat(),
-        **{name: original[name] for name in ("currency", "seller", "buyer", "session")},
-        "corrects": {"number": receipt.number, "issued_at": receipt.issued_at.isoformat()},
-        "reason": reason,
-        "taxes": list(taxes),
-        "totals": {"net": text(net), "tax": text(tax), "gross": text(gross)},
+        **{name: original[name] for name in ("currency", "seller", "buyer")},
+        "session": original.get("session") or session(charge),
+        "corrects": {"number": corrected.number, "issued_at": corrected.issued_at.isoformat()},
+        "reason": credit.reason,
+        "taxes": credit.taxes,
+        "totals": {name: text(getattr(credit, name)) for name in ("net", "tax", "gross")},
     }
 
 

@@ -8,6 +8,7 @@ from billing import (
     attempts,
     charges,
     documents,
+    dunning,
     fees,
     guests,
     hold_control,
@@ -39,6 +40,7 @@ SWEEPS: tuple[Callable[[], int], ...] = (
     hold_control.sweep,
     charge_recent,
     recovery.sweep_saved_cards,
+    dunning.sweep_retries,
     steps.sweep,
     attempts.sweep,
     refunds.sweep,
@@ -55,8 +57,8 @@ def every_few_seconds() -> int:
 
 
 def every_few_minutes() -> int:
-    """Look back over all priced sessions, however old, for one that was never charged."""
-    return len(charges.sweep(limit=1000))
+    """Look back over all priced sessions, however old, for one never charged; go after debts."""
+    return len(charges.sweep(limit=1000)) + _safely(dunning.sweep_debtors)
 
 
 def _safely(sweep: Callable[[], int]) -> int:

@@ -148,12 +148,13 @@ def _close(session: ChargingSession, now: datetime) -> None:
     known = session.last_register_wh
     session.meter_end_wh = session.meter_start_wh if known is None else known
     session.stop_reason = "Stale"
+    before = [Finding(reason) for reason in session.hold_reasons]  # e.g. a tag that was refused
     session.quality, session.hold_reasons = Quality.HELD, [STALE]
     session.save(
         update_fields=["state", "ended_at", "meter_end_wh", "stop_reason", "quality", "hold_reasons"]
     )
     seen = {"last_sign_of_life": session.ended_at.isoformat(), "closed_at": now.isoformat()}
-    hold(session, [Finding(STALE, seen), *judge(session)])
+    hold(session, [Finding(STALE, seen), *before, *judge(session)])
 
 
 def _stale(now: datetime) -> QuerySet[ChargingSession]:

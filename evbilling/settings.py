@@ -19,6 +19,7 @@ BASE_URL = env.str("BASE_URL", default="http://127.0.0.1:8000")
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[BASE_URL])
 GATEWAY_URL = env.str("GATEWAY_URL", default="ws://127.0.0.1:9000/ocpp")
 GATEWAY_ALLOW_PROFILE_0 = env.bool("GATEWAY_ALLOW_PROFILE_0", default=False)
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=600)  # of each key
 GATEWAY_TRUSTED_PROXIES = tuple(env.list("GATEWAY_TRUSTED_PROXIES", default=[]))
 
 INSTALLED_APPS = [
@@ -109,7 +110,7 @@ RQ_QUEUES = {name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 600} for name in ("defa
 RQ_SHOW_ADMIN_LINK = True
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "evbilling.cache.ForgivingCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "evbilling",
     }

@@ -10,14 +10,16 @@ from typing import Any, Protocol
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from charging.ingest import Misfit, Reporter
-from gateway import frames, ocpp16
+from gateway import frames
 from gateway.frames import BadFrame, Call, CallError, CallResult
 from gateway.limits import Bucket
 from gateway.options import Options
-from gateway.privacy import as_text, hashed
+from gateway.privacy import as_text, hashed, without_password
+from gateway.versions import HANDLERS
 from gateway.work import Exchange, Received, Refused, Work
 
 logger = logging.getLogger(__name__)
+SENDS = "ocpp2.1"  # the version that has calls without an answer
 
 
 class Taker(Protocol):
@@ -191,7 +193,8 @@ class Connection(WSListener):
             self._refuse_frame(data, bad)
             return
         if isinstance(message, Call):
-            self._handle(message, data)
+            if message.wants_answer or self.version == SENDS:
+                self._handle(message, data)
         elif message is not None:
             self._settle_call(message)
 
@@ -202,7 +205,7 @@ class Connection(WSListener):
         try:
             if problem := frames.poison(data):
                 raise Refused("PropertyConstraintViolation", problem, "poison")  # noqa: TRY301  one way to refuse
-            work = ocpp16.handle(self.reporter, received, call.payload)
+            work = HANDLERS[self.version](self.reporter, received, call.payload)
         except Refused as error:
             refusal = error
             if error.reason:
@@ -211,16 +214,19 @@ class Connection(WSListener):
             logger.exception("%s of %s", call.action, self.reporter.identity)
             refusal = Refused("InternalError", "this call could not be handled; it is kept for review")
             work = Work([Misfit(self.reporter, "not_handled", "", hashed(received.text))])
-        self._submit(Exchange(self, call.message_id, received, work, self.reporter, refusal))
+        station = self if call.wants_answer else None
+        exchange = Exchange(station, call.message_id, received, work, self.reporter, refusal)
+        exchange.verdict = work.remark
+        self._submit(exchange)
 
     def _refuse_frame(self, data: bytes, bad: BadFrame) -> None:
         received = Received(datetime.now(UTC), "", as_text(data[:10_000]))
         misfit = Misfit(self.reporter, "malformed", bad.description, hashed(received.text))
-        refusal = Refused(bad.code, bad.description)
+        refusal = Refused(bad.code_in(self.version), bad.description)
         self._submit(Exchange(self, bad.message_id, received, Work([misfit]), self.reporter, refusal))
 
     def _submit(self, exchange: Exchange) -> None:
-        self._unanswered += 1
+        self._unanswered += exchange.station is not None
         wait_s = self._bucket.take(self.last_heard)
         if wait_s > 0:
             self._slow_down(wait_s)
@@ -281,7 +287,7 @@ class Connection(WSListener):
         self._pong = None
 
     def _log_call(self, message_id: str, action: str, request: bytes, answer: bytes, verdict: str) -> None:
-        received = Received(datetime.now(UTC), action, as_text(request))
+        received = Received(datetime.now(UTC), action, without_password(as_text(request)))
         self._submit_log(received, message_id, answer, verdict, "out")
 
     def _submit_log(

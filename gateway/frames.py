@@ -1,13 +1,13 @@
 """OCPP-J frames: what is a call, an answer or an error, and how ours are written (OCPP-J 1.6, chapter 4)."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
+SEND = 6  # OCPP 2.1: a call that wants no answer
 NO_ID = "-1"  # for a frame whose message id can't be read
 LONGEST_ID = 64
 
@@ -28,22 +28,24 @@ class BadFrame(Exception):
         super().__init__(description)
         self.code, self.description, self.message_id = code, description, message_id
 
+    def code_in(self, version: str) -> str:
+        """What `version` calls a broken frame: OCPP 2 knows it from a broken payload."""
+        return self.code if version == "ocpp1.6" else "RpcFrameworkError"
 
-@dataclass(slots=True)
-class Call:
+
+class Call(Struct, gc=False):
     message_id: str
     action: str
     payload: Raw
+    wants_answer: bool = True
 
 
-@dataclass(slots=True)
-class CallResult:
+class CallResult(Struct, gc=False):
     message_id: str
     payload: Raw
 
 
-@dataclass(slots=True)
-class CallError:
+class CallError(Struct, gc=False):
     message_id: str
     code: str
     description: str
@@ -55,11 +57,11 @@ def parse(frame: bytes) -> Call | CallResult | CallError | None:
         kind, message_id, action, payload = _call.decode(frame)
     except BROKEN:
         return _parse_other(frame)
-    if kind != CALL:
+    if kind not in (CALL, SEND):
         return _parse_other(frame)
     if not 0 < len(message_id) <= LONGEST_ID or "\0" in message_id:
         raise BadFrame("FormationViolation", f"messageId: 1 to {LONGEST_ID} characters, no NUL")
-    return Call(message_id, action, payload)
+    return Call(message_id, action, payload, wants_answer=kind == CALL)
 
 
 def _parse_other(frame: bytes) -> CallResult | CallError | None:

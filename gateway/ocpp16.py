@@ -1,7 +1,6 @@
 """OCPP 1.6: what each call of a station means, and its answer."""
 
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
@@ -20,16 +19,23 @@ from charging.ingest import (
     TagShown,
 )
 from charging.ingest.starts import transaction_number
-from gateway import frames
-from gateway.measurands import LARGEST, BadValue, measured
+from gateway.decoding import (
+    OCPP_16,
+    clock_doubts,
+    decoded,
+    instant,
+    now_text,
+    or_empty,
+    register_in_range,
+    unknown_connector,
+)
+from gateway.measurands import BadValue, measured
 from gateway.options import Options
 from gateway.privacy import hashed
-from gateway.schemas import Schema, requests
+from gateway.schemas import requests
 from gateway.work import Received, Refused, Work, json
 
-VERSION = "ocpp1.6"
-EARLIEST = datetime(2015, 1, 1, tzinfo=UTC)  # a clock that was never set says 1970 or 2000
-AHEAD = timedelta(hours=1)
+VERSION = OCPP_16
 Handler = Callable[[Reporter, Any, Received], Work]
 
 
@@ -40,43 +46,7 @@ def handle(reporter: Reporter, received: Received, payload: Raw) -> Work:
         raise Refused("NotImplemented", f"{received.action[:60]!r} is no action of OCPP 1.6")
     if handler is None:
         raise Refused("NotSupported", f"{received.action} is sent by the central system")
-    return handler(reporter, _decoded(schema, payload, received), received)
-
-
-def _decoded(schema: Schema, payload: Raw, received: Received) -> Any:
-    reason = "malformed" if received.action in FACTS else ""
-    try:
-        return schema.decode(payload)
-    except msgspec.ValidationError as error:
-        raise Refused(error_code(str(error)), str(error), reason) from None
-    except frames.BROKEN as error:
-        raise Refused("FormationViolation", str(error), reason) from None
-
-
-def error_code(message: str) -> str:
-    """OCPP-J 1.6 table 7: which error a validation message is (the spelling is the specification's)."""
-    if "missing required" in message:
-        return "ProtocolError"
-    if "unknown field" in message:
-        return "FormationViolation"
-    if "`array` of length" in message:
-        return "OccurenceConstraintViolation"
-    if " of length" in message or "Invalid enum" in message or "out of range" in message or "`= " in message:
-        return "PropertyConstraintViolation"
-    return "TypeConstraintViolation"
-
-
-def instant(text: str, field: str = "timestamp") -> datetime:
-    """An ISO 8601 time in UTC; one without a zone is taken as UTC."""
-    try:
-        at = datetime.fromisoformat(text)
-        return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
-    except (ValueError, OverflowError):
-        raise Refused(
-            "PropertyConstraintViolation",
-            f"{field}: {text[:40]!r} is no time such as 2026-01-31T12:00:00Z",
-            "bad_timestamp",
-        ) from None
+    return handler(reporter, decoded(VERSION, schema, payload, is_fact=received.action in FACTS), received)
 
 
 def boot(reporter: Reporter, request: Any, received: Received) -> Work:
@@ -85,15 +55,15 @@ def boot(reporter: Reporter, request: Any, received: Received) -> Work:
         received.at,
         vendor=request.chargePointVendor,
         model=request.chargePointModel,
-        serial_number=_or_empty(request.chargePointSerialNumber) or _or_empty(request.chargeBoxSerialNumber),
-        firmware_version=_or_empty(request.firmwareVersion),
+        serial_number=or_empty(request.chargePointSerialNumber) or or_empty(request.chargeBoxSerialNumber),
+        firmware_version=or_empty(request.firmwareVersion),
     )
     interval = Options.from_settings().heartbeat_interval_s
-    return Work([fact], json({"status": "Accepted", "currentTime": _now(received), "interval": interval}))
+    return Work([fact], json({"status": "Accepted", "currentTime": now_text(received), "interval": interval}))
 
 
 def heartbeat(_reporter: Reporter, _request: Any, received: Received) -> Work:
-    return Work(answer=json({"currentTime": _now(received)}))
+    return Work(answer=json({"currentTime": now_text(received)}))
 
 
 def status(reporter: Reporter, request: Any, received: Received) -> Work:
@@ -101,7 +71,7 @@ def status(reporter: Reporter, request: Any, received: Received) -> Work:
         return Work()
     connector_id = reporter.connectors.get(request.connectorId)
     if connector_id is None:
-        return Work([_unknown_connector(reporter, request.connectorId, received)])
+        return Work([unknown_connector(reporter, "connectorId", request.connectorId, received)])
     fact = StatusReported(
         reporter,
         connector_id,
@@ -109,7 +79,7 @@ def status(reporter: Reporter, request: Any, received: Received) -> Work:
         at=received.at if request.timestamp is UNSET else instant(request.timestamp),
         received_at=received.at,
         error_code="" if request.errorCode == "NoError" else request.errorCode,
-        info=_or_empty(request.info) or _or_empty(request.vendorErrorCode),
+        info=or_empty(request.info) or or_empty(request.vendorErrorCode),
     )
     return Work([fact])
 
@@ -126,9 +96,11 @@ def start(reporter: Reporter, request: Any, received: Received) -> Work:
     connector_id = reporter.connectors.get(request.connectorId)
     if connector_id is None:
         refused = {"transactionId": transaction_number(key), "idTagInfo": {"status": "Invalid"}}
-        return Work([_unknown_connector(reporter, request.connectorId, received)], json(refused))
-    register, doubts = _register(request.meterStart)
-    doubts += _clock_doubts(at, received)
+        return Work(
+            [unknown_connector(reporter, "connectorId", request.connectorId, received)], json(refused)
+        )
+    register, doubts = register_in_range(request.meterStart)
+    doubts += clock_doubts(at, received)
     raw = hashed(received.text)
     fact = Started(reporter, connector_id, key, request.idTag, at, register, raw, doubts)
     misfits = [Misfit(reporter, doubt, "start of a transaction", raw) for doubt in doubts]
@@ -144,14 +116,14 @@ def meter_values(reporter: Reporter, request: Any, received: Received) -> Work:
 
 def stop(reporter: Reporter, request: Any, received: Received) -> Work:
     at = instant(request.timestamp)
-    register, doubts = _register(request.meterStop)
+    register, doubts = register_in_range(request.meterStop)
     number = str(request.transactionId)
     facts: list[Any] = []
     if request.transactionData is not UNSET:
         facts += _readings(reporter, number, request.transactionData, received)
     raw = hashed(received.text)
     reason = "Local" if request.reason is UNSET else request.reason  # what the specification says of none
-    facts.append(Stopped(reporter, number, at, register, reason, raw, doubts + _clock_doubts(at, received)))
+    facts.append(Stopped(reporter, number, at, register, reason, raw, doubts + clock_doubts(at, received)))
     if request.idTag is UNSET:
         return Work(facts)
     return Work([TagShown(reporter, request.idTag), *facts], _tag_answer)
@@ -197,31 +169,14 @@ def _readings(reporter: Reporter, number: str, values: Sequence[Any], received: 
         except BadValue as error:
             facts.append(Misfit(reporter, "bad_value", str(error), received.text))
             continue
-        sampled = msgspec.json.encode(value.sampledValue).decode()
+        sampled = "" if found.said else msgspec.json.encode(value.sampledValue).decode()
         facts.append(
             Metered(
                 reporter, number, at, found.register_wh, found.power_w, found.current_ma,
-                found.soc_percent, sampled, received.text,
+                found.soc_percent, sampled, received.text, found.shape, found.said,
             )
         )  # fmt: skip
     return facts
-
-
-def _register(register: int) -> tuple[int, tuple[str, ...]]:
-    """A register that fits; one out of range is pressed into it and casts doubt on the session."""
-    if 0 <= register <= LARGEST:
-        return register, ()
-    return min(max(register, 0), LARGEST), ("register_out_of_range",)
-
-
-def _clock_doubts(at: datetime, received: Received) -> tuple[str, ...]:
-    return () if EARLIEST <= at <= received.at + AHEAD else ("clock_drift",)
-
-
-def _unknown_connector(reporter: Reporter, number: int, received: Received) -> Misfit:
-    return Misfit(
-        reporter, "unknown_connector", f"connectorId: {str(number)[:30]} is not set up", hashed(received.text)
-    )
 
 
 def _tag_answer(outcomes: Sequence[Outcome]) -> bytes:
@@ -231,11 +186,3 @@ def _tag_answer(outcomes: Sequence[Outcome]) -> bytes:
 def _start_answer(outcomes: Sequence[Outcome]) -> bytes:
     opened = outcomes[0]
     return json({"transactionId": opened.transaction_id, "idTagInfo": {"status": str(opened.verdict)}})
-
-
-def _or_empty(text: Any) -> str:
-    return "" if text is UNSET else str(text)
-
-
-def _now(received: Received) -> str:
-    return f"{received.at:%Y-%m-%dT%H:%M:%S}.{received.at.microsecond // 1000:03}Z"

@@ -3,11 +3,12 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from picows import WSCloseCode
 
@@ -15,7 +16,7 @@ from charging import ingest
 from charging.ingest import Reporter, StatusReported
 from gateway.connection import Connection
 from gateway.database import Database
-from gateway.logins import connectors_of
+from gateway.logins import connectors_of, sockets_of
 from gateway.options import Options
 from stations.models import Connector, Station, Status, StatusInterval
 
@@ -30,6 +31,7 @@ class Presence:
         self.database, self.options = database, options
         self.connections: dict[str, Connection] = {}
         self.by_station: dict[UUID, Connection] = {}
+        self.on_change: Callable[[str], None] = lambda _identity: None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def opened(self, connection: Connection) -> None:
@@ -41,13 +43,16 @@ class Presence:
             connection.note("Connection", "an older connection did not answer", "replaced")
             old.close(WSCloseCode.POLICY_VIOLATION, "replaced by a newer connection")
         connection.note("Connection", f"opened, {connection.version or 'no subprotocol'}", "opened")
-        self._start(self.database.run(note_connected, reporter, connection.version))
+        self.on_change(reporter.identity)
+        silence = timedelta(seconds=self.options.offline_after_s)
+        self._start(self.database.run(note_connected, reporter, connection.version, silence))
 
     def closed(self, connection: Connection) -> None:
         reporter = connection.reporter
         if self.connections.get(reporter.identity) is connection:
             del self.connections[reporter.identity], self.by_station[reporter.station_id]
             connection.note("Connection", "", "closed")
+            self.on_change(reporter.identity)
 
     async def run(self) -> None:
         """Ping quiet connections, note who was seen, mark the silent as offline, until cancelled."""
@@ -64,7 +69,7 @@ class Presence:
     async def close_all(self, within_s: float) -> None:
         """Ask all stations to leave; hang up on those still there after `within_s`."""
         for connection in list(self.connections.values()):
-            connection.say_goodbye(WSCloseCode.SERVICE_RESTART, "the gateway restarts")
+            connection.say_goodbye(WSCloseCode.GOING_AWAY, "the gateway restarts")
         deadline = time.monotonic() + within_s
         while self.connections and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
@@ -74,9 +79,11 @@ class Presence:
     async def _learn_connectors(self) -> None:
         """EVSEs that were set up while their station was connected count from now."""
         found = await self.database.run(connectors_of, list(self.by_station))
+        sockets = await self.database.run(sockets_of, list(self.by_station))
         for station_id, connectors in found.items():
             if connection := self.by_station.get(station_id):
                 connection.reporter.connectors = connectors
+                connection.reporter.sockets = sockets.get(station_id, {})
 
     def _ping_quiet(self) -> None:
         now, idle = time.monotonic(), self.options.ping_idle_s
@@ -99,10 +106,14 @@ class Presence:
         task.add_done_callback(self._tasks.discard)
 
 
-def note_connected(reporter: Reporter, version: str) -> None:
-    """The station is here: its connectors are again what they were before it went offline."""
+def note_connected(reporter: Reporter, version: str, silence: timedelta) -> None:
+    """The station is here: its connectors are again what they were before it went offline.
+
+    A silence that nobody saw, because no gateway ran, is noted first.
+    """
     now = timezone.now()
     mine = Station.objects.of(reporter.organisation_id).filter(pk=reporter.station_id)
+    _mark_silent(mine.filter(last_seen_at__lt=now - silence), now)
     mine.update(connected_at=now, last_seen_at=now, ocpp_version=version.removeprefix("ocpp"))
     with transaction.atomic():
         ingest.commit(list(_back(reporter, now)))
@@ -113,12 +124,17 @@ def note_seen(station_ids: Iterable[UUID]) -> None:
 
 
 def mark_offline(silence: timedelta) -> int:
-    """Show the connectors of stations as offline that nobody has heard of for `silence`; returns how many."""
+    """Show the connectors of stations as offline that nobody has heard of for `silence`; returns how many.
+
+    They are offline since their station was last heard of: uptime counts the silence, not our noticing it.
+    """
     now = timezone.now()
+    return _mark_silent(Station.objects.filter(last_seen_at__lt=now - silence), now)
+
+
+def _mark_silent(stations: QuerySet[Station], now: datetime) -> int:
     silent = (
-        StatusInterval.objects.filter(
-            until__isnull=True, connector__evse__station__last_seen_at__lt=now - silence
-        )
+        StatusInterval.objects.filter(until__isnull=True, connector__evse__station__in=stations)
         .exclude(status=Status.OFFLINE)
         .select_related("connector__evse__station")[:1000]
     )
@@ -126,7 +142,8 @@ def mark_offline(silence: timedelta) -> int:
     for interval in silent:
         station = interval.connector.evse.station
         reporter = Reporter(station.organisation_id, station.pk, station.identity)
-        facts.append(StatusReported(reporter, interval.connector_id, Status.OFFLINE, now, now))
+        since = max(station.last_seen_at or now, interval.since)
+        facts.append(StatusReported(reporter, interval.connector_id, Status.OFFLINE, since, now))
     with transaction.atomic():
         ingest.commit(facts)
     return len(facts)

@@ -6,6 +6,8 @@ same as jsonschema, some hundred times faster.
 
 import keyword
 import re
+from collections.abc import Iterator
+from decimal import Decimal
 from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -14,6 +16,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
+Place = tuple[str, ...]
 FOLDERS = {"ocpp1.6": "v16", "ocpp2.0.1": "v201", "ocpp2.1": "v21"}
 KEYWORDS = {  # JSON schema's words for what msgspec.Meta says
     "maxLength": "max_length",
@@ -35,6 +38,13 @@ class Schema:
         self.document = document
         self.strict = msgspec.json.Decoder(_Converter(document, strict=True).type_of(document, name))
         self._lenient: msgspec.json.Decoder[Any] | None = None
+        self._multiples = list(_multiples(document, document.get("definitions", {})))
+
+    def validate(self, payload: bytes | Raw) -> Any:
+        """The payload as a struct if it is as published, to the letter. Raises as `decode` does."""
+        value = self.strict.decode(payload)
+        self._check_multiples(payload)
+        return value
 
     def decode(self, payload: bytes | Raw) -> Any:
         """The payload as a struct. Unknown fields are let through: the log keeps what was said.
@@ -42,11 +52,24 @@ class Schema:
         Raises msgspec.ValidationError naming the field, or msgspec.DecodeError for broken JSON.
         """
         try:
-            return self.strict.decode(payload)
+            return self.validate(payload)
         except msgspec.ValidationError as error:
             if "unknown field" not in str(error):
                 raise
-            return self.lenient.decode(payload)
+            value = self.lenient.decode(payload)
+            self._check_multiples(payload)
+            return value
+
+    def _check_multiples(self, payload: bytes | Raw) -> None:
+        """`multipleOf`, which in binary fractions would refuse 0.3 as a multiple of 0.1."""
+        if not self._multiples:
+            return
+        document = _exact.decode(payload)
+        for path, step in self._multiples:
+            for number in _at(document, path):
+                if number % step:
+                    place = ".".join(part for part in path if part)
+                    raise msgspec.ValidationError(f"Expected a multiple of {step} - at `$.{place}`")
 
     @property
     def lenient(self) -> "msgspec.json.Decoder[Any]":
@@ -54,6 +77,31 @@ class Schema:
             kind = _Converter(self.document, strict=False).type_of(self.document, self.name)
             self._lenient = msgspec.json.Decoder(kind)
         return self._lenient
+
+
+_exact = msgspec.json.Decoder(float_hook=Decimal)
+
+
+def _multiples(schema: Any, definitions: dict[str, Any], path: Place = ()) -> Iterator[tuple[Place, Decimal]]:
+    """Where numbers have to be multiples of something; "" stands for each item of an array."""
+    schema = definitions[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
+    if "multipleOf" in schema:
+        yield path, Decimal(str(schema["multipleOf"]))
+    if "items" in schema:
+        yield from _multiples(schema["items"], definitions, (*path, ""))
+    for name, inner in schema.get("properties", {}).items():
+        yield from _multiples(inner, definitions, (*path, name))
+
+
+def _at(value: Any, path: Place) -> Iterator[Any]:
+    """The values at `path`; none where it leads nowhere."""
+    if not path:
+        yield value
+    elif path[0] == "":
+        for item in value:
+            yield from _at(item, path[1:])
+    elif path[0] in value:
+        yield from _at(value[path[0]], path[1:])
 
 
 @cache

@@ -21,6 +21,8 @@ LOOK_OF: dict[str, str] = {
     State.FAILED: "failed",
     State.CARRIED: "carried",
     State.ON_ACCOUNT: "on_account",
+    State.AWAITED: "open",
+    State.WRITTEN_OFF: "failed",
     State.NOTHING_DUE: "free",
     State.RELEASING: "released",
     State.RELEASED: "released",
@@ -31,6 +33,7 @@ HOW: dict[str, str | Promise] = {
     Payment.Method.CARD: gettext_lazy("Card"),
     Payment.Method.GUEST: gettext_lazy("Card, without account"),
     Payment.Method.ACCOUNT: gettext_lazy("On account"),
+    Payment.Method.INVOICE: gettext_lazy("Invoice"),
 }
 
 

@@ -1,5 +1,6 @@
-"""Users, organisations and memberships, drivers and their tokens, and the registry of world-wide keys."""
+"""Users, organisations and memberships, drivers and their tokens, API keys, and the registry of world-wide keys."""
 
+from accounts.models.api_key import ApiKey
 from accounts.models.driver import (
     BillingPreference,
     Driver,
@@ -8,15 +9,19 @@ from accounts.models.driver import (
     DriverGroupMember,
     Token,
 )
+from accounts.models.fleet import Fleet, FleetMember
 from accounts.models.organisation import Membership, Organisation, RegistryKey, Role
 from accounts.models.user import User
 
 __all__ = [
+    "ApiKey",
     "BillingPreference",
     "Driver",
     "DriverBlock",
     "DriverGroup",
     "DriverGroupMember",
+    "Fleet",
+    "FleetMember",
     "Membership",
     "Organisation",
     "RegistryKey",

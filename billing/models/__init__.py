@@ -1,21 +1,26 @@
 """Ledger, charges, payments, documents, Stripe's inbox, and the drivers' history."""
 
 from billing.models.charge import ChargeLine, SessionCharge
-from billing.models.document import Document, DocumentCounter, DocumentFile, DocumentKind, Mail
+from billing.models.debt import Debtor, DebtPolicy
+from billing.models.document import Document, DocumentCounter, DocumentFile, DocumentKind, InvoiceLine, Mail
 from billing.models.history import DriverHistoryEntry
 from billing.models.ledger import Account, Entry, Journal
-from billing.models.payment import Payment, PaymentAttempt, Refund
+from billing.models.payment import BankTransfer, Payment, PaymentAttempt, Refund
 from billing.models.stripe import PaymentProfile, StripeEventInbox
 
 __all__ = [
     "Account",
+    "BankTransfer",
     "ChargeLine",
+    "DebtPolicy",
+    "Debtor",
     "Document",
     "DocumentCounter",
     "DocumentFile",
     "DocumentKind",
     "DriverHistoryEntry",
     "Entry",
+    "InvoiceLine",
     "Journal",
     "Mail",
     "Payment",

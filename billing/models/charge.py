@@ -3,7 +3,7 @@
 from django.db import models
 from django.db.models import F, Q
 
-from accounts.models import Driver
+from accounts.models import Driver, Fleet
 from accounts.money import MoneyField
 from accounts.tenancy import TenantModel
 from billing.models.ledger import Journal
@@ -17,6 +17,10 @@ class SessionCharge(TenantModel):
     session = models.ForeignKey(ChargingSession, on_delete=models.PROTECT, related_name="charges")
     priced = models.ForeignKey(PricedSession, on_delete=models.PROTECT, related_name="charges")
     driver = models.ForeignKey(Driver, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    fleet = models.ForeignKey(
+        Fleet, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="who pays instead"
+    )
+    cost_centre = models.CharField(max_length=40, blank=True)
     journal = models.ForeignKey(
         Journal, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
         help_text="none when the session cost nothing",

@@ -1,9 +1,9 @@
-"""Receipts and credit notes: numbered without gaps, frozen as snapshots, never edited or deleted."""
+"""Receipts, invoices and credit notes: numbered without gaps, frozen as snapshots, never edited or deleted."""
 
 from django.db import models
 from django.db.models import F, Q
 
-from accounts.models import Driver
+from accounts.models import Driver, Fleet
 from accounts.money import MoneyField
 from accounts.tenancy import TenantModel
 from billing.models.charge import SessionCharge
@@ -12,6 +12,7 @@ from billing.models.protection import immutable
 
 class DocumentKind(models.TextChoices):
     RECEIPT = "receipt", "Receipt"
+    INVOICE = "invoice", "Invoice"
     CREDIT_NOTE = "credit_note", "Credit note"
 
 
@@ -38,8 +39,14 @@ class Document(TenantModel):
     year = models.PositiveSmallIntegerField(help_text="of issue, in the seller's time zone")
     sequence = models.PositiveIntegerField()
     number = models.CharField(max_length=30)
-    charge = models.ForeignKey(SessionCharge, on_delete=models.PROTECT, related_name="documents")
+    charge = models.ForeignKey(
+        SessionCharge, null=True, blank=True, on_delete=models.PROTECT, related_name="documents",
+        help_text="none on an invoice, which has lines",
+    )  # fmt: skip
     driver = models.ForeignKey(Driver, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    fleet = models.ForeignKey(
+        Fleet, null=True, blank=True, on_delete=models.PROTECT, related_name="documents"
+    )
     corrects = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="credit_notes"
     )
@@ -48,6 +55,8 @@ class Document(TenantModel):
     gross = MoneyField()
     snapshot = models.JSONField()
     issued_at = models.DateTimeField()
+    period = models.DateField(null=True, blank=True, help_text="the month an invoice is for, its first day")
+    due_on = models.DateField(null=True, blank=True, help_text="of invoices")
 
     class Meta(TenantModel.Meta):
         ordering = ["-issued_at"]
@@ -61,15 +70,49 @@ class Document(TenantModel):
             models.CheckConstraint(condition=Q(gross=F("net") + F("tax")), name="document_sums_up"),
             models.CheckConstraint(condition=Q(sequence__gte=1), name="document_sequence_from_one"),
             models.CheckConstraint(
-                condition=Q(kind="receipt", corrects__isnull=True)
+                condition=Q(kind__in=("receipt", "invoice"), corrects__isnull=True)
                 | Q(kind="credit_note", corrects__isnull=False),
                 name="document_credit_note_corrects",
+            ),
+            models.CheckConstraint(
+                condition=Q(kind="invoice", charge__isnull=True, period__isnull=False, due_on__isnull=False)
+                | (~Q(kind="invoice") & Q(charge__isnull=False)),
+                name="document_is_of_charge_or_month",
             ),
         ]
         triggers = immutable("document")
 
     def __str__(self) -> str:
         return self.number
+
+
+class InvoiceLine(TenantModel):
+    """A charged session on an invoice, as its buyer reads it; a charge stands on one invoice only."""
+
+    document = models.ForeignKey(Document, on_delete=models.PROTECT, related_name="lines")
+    charge = models.ForeignKey(SessionCharge, on_delete=models.PROTECT, related_name="invoice_lines")
+    started_at = models.DateTimeField()
+    ended_at = models.DateTimeField()
+    time_zone = models.CharField(max_length=64)
+    place = models.CharField(max_length=250)
+    driver_name = models.CharField(max_length=120, blank=True, help_text="on a fleet's invoice")
+    cost_centre = models.CharField(max_length=40, blank=True)
+    energy_wh = models.BigIntegerField()
+    duration_s = models.BigIntegerField()
+    net = MoneyField()
+    tax = MoneyField()
+    gross = MoneyField()
+
+    class Meta(TenantModel.Meta):
+        ordering = ["cost_centre", "started_at"]
+        constraints = [
+            models.UniqueConstraint(fields=["organisation", "charge"], name="invoice_line_once"),
+            models.CheckConstraint(condition=Q(gross=F("net") + F("tax")), name="invoice_line_sums_up"),
+        ]
+        triggers = immutable("invoice_line")
+
+    def __str__(self) -> str:
+        return f"{self.started_at:%Y-%m-%d} {self.place} {self.gross}"
 
 
 class DocumentFile(TenantModel):
@@ -93,8 +136,12 @@ class Mail(TenantModel):
 
     class Kind(models.TextChoices):
         DOCUMENT = "document", "A document"
+        INVOICE = "invoice", "An invoice"
         CONFIRM = "confirm", "A payment needs the driver's confirmation"
         FAILED = "failed", "A payment failed"
+        REMINDER = "reminder", "A debt"
+        FINAL = "final", "A debt, for the last time"
+        BLOCKED = "blocked", "Charging is blocked for a debt"
 
     kind = models.CharField(max_length=10, choices=Kind)
     about_id = models.UUIDField(help_text="the document or the payment attempt")

@@ -10,7 +10,7 @@ from typing import Any, ClassVar
 from django.db import models
 
 from accounts.identifiers import uuid7
-from accounts.models import Driver, Organisation
+from accounts.models import Driver, Fleet, Organisation
 from accounts.money import MoneyField
 from accounts.tenancy import TenantModel
 from billing.models.protection import immutable
@@ -30,9 +30,13 @@ class Account(TenantModel):
         STRIPE_FEES = "stripe_fees", "Stripe fees"
         DISPUTE_RESERVE = "dispute_reserve", "Dispute reserve"
         BAD_DEBT = "bad_debt", "Bad debt"
+        BANK = "bank", "Bank"
 
     kind = models.CharField(max_length=20, choices=Kind)
     driver = models.ForeignKey(Driver, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    fleet = models.ForeignKey(
+        Fleet, null=True, blank=True, on_delete=models.PROTECT, related_name="+", help_text="as the debtor"
+    )
     tax_rate = models.DecimalField(
         max_digits=7, decimal_places=4, null=True, blank=True, help_text="percent; of tax accounts"
     )
@@ -43,7 +47,7 @@ class Account(TenantModel):
         ordering = ["kind"]
         constraints = [
             models.UniqueConstraint(
-                fields=["organisation", "kind", "driver", "tax_rate", "currency"],
+                fields=["organisation", "kind", "driver", "fleet", "tax_rate", "currency"],
                 nulls_distinct=False,
                 name="account_once",
             ),
@@ -67,6 +71,8 @@ class Journal(TenantModel):
         STRIPE_FEE = "stripe_fee", "Stripe fee"
         CREDIT_NOTE = "credit_note", "Credit note"
         REFUND = "refund", "Refund"
+        WRITE_OFF = "write_off", "Debt given up"
+        TRANSFER_RECEIVED = "transfer_received", "Bank transfer received"
 
     idempotency_key = models.CharField(max_length=120)
     cause = models.CharField(max_length=20, choices=Cause)

@@ -2,14 +2,16 @@
 
 from typing import Any, ClassVar
 
+from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 
-from accounts.models import Driver, Token
+from accounts.models import Driver, Fleet, Token
 from accounts.money import MoneyField
 from accounts.tenancy import TenantModel, TenantQuerySet
 from billing.models.charge import SessionCharge
 from billing.models.document import Document
+from billing.models.protection import immutable
 from charging.models import ChargingSession
 from stations.models import Connector
 
@@ -23,16 +25,20 @@ class PaymentQuerySet(TenantQuerySet["Payment"]):
 
 
 class Payment(TenantModel):
-    """One payable: a session's charge, or a guest's hold that becomes one.
+    """One payable: a session's charge, a guest's hold that becomes one, or an invoice.
+
+    An invoice has nothing due of its own: it takes the payables of its sessions along.
 
     `due` is what the session costs, `authorised` the hold, `captured` what was received for it, `refunded`
-    what went back; all in `currency`. `billing.payments` alone moves `state`, by its transition table.
+    what went back, `credited` what needn't be paid any more; all in `currency`. `billing.payments` alone
+    moves `state`, by its transition table.
     """
 
     class Method(models.TextChoices):
         CARD = "card", "Saved card"
         GUEST = "guest", "Card, without account"
         ACCOUNT = "account", "On account"
+        INVOICE = "invoice", "Invoice"
 
     class State(models.TextChoices):
         CHECKOUT = "checkout", "Waiting for the card"
@@ -44,12 +50,22 @@ class Payment(TenantModel):
         FAILED = "failed", "Not paid"
         CARRIED = "carried", "Carried to the next payment"
         ON_ACCOUNT = "on_account", "On the next invoice"
+        AWAITED = "awaited", "Invoice sent"
+        WRITTEN_OFF = "written_off", "Given up"
         NOTHING_DUE = "nothing_due", "Nothing to pay"
         RELEASING = "releasing", "Reservation being released"
         RELEASED = "released", "Reservation released"
         EXPIRED = "expired", "Checkout not completed"
 
-    OWED = (State.DUE, State.ACTION, State.SHORT, State.FAILED, State.CARRIED, State.ON_ACCOUNT)
+    OWED = (
+        State.DUE,
+        State.ACTION,
+        State.SHORT,
+        State.FAILED,
+        State.CARRIED,
+        State.ON_ACCOUNT,
+        State.AWAITED,
+    )
 
     method = models.CharField(max_length=8, choices=Method)
     state = models.CharField(max_length=12, choices=State)
@@ -59,6 +75,11 @@ class Payment(TenantModel):
     charge = models.ForeignKey(
         SessionCharge, null=True, blank=True, on_delete=models.PROTECT, related_name="payments"
     )
+    fleet = models.ForeignKey(Fleet, null=True, blank=True, on_delete=models.PROTECT, related_name="+")
+    invoice = models.ForeignKey(
+        Document, null=True, blank=True, on_delete=models.PROTECT, related_name="payments",
+        help_text="that this collects",
+    )  # fmt: skip
     session = models.ForeignKey(
         ChargingSession, null=True, blank=True, on_delete=models.PROTECT, related_name="payments"
     )
@@ -75,6 +96,7 @@ class Payment(TenantModel):
     authorised = MoneyField()
     captured = MoneyField()
     refunded = MoneyField()
+    credited = MoneyField(help_text="taken off by credit notes before it was paid")
     carried_into = models.ForeignKey(
         "self", null=True, blank=True, on_delete=models.PROTECT, related_name="carried"
     )
@@ -84,6 +106,8 @@ class Payment(TenantModel):
     card_last4 = models.CharField(max_length=4, blank=True)
     failure_code = models.CharField(max_length=60, blank=True)
     failure_message = models.CharField(max_length=300, blank=True)
+    retries = models.PositiveSmallIntegerField(default=0, help_text="by the clock, after declines")
+    retry_at = models.DateTimeField(null=True, blank=True)
     looked_up_at = models.DateTimeField(null=True, blank=True, help_text="last asked Stripe unprompted")
     held_at = models.DateTimeField(null=True, blank=True)
     paid_at = models.DateTimeField(null=True, blank=True)
@@ -97,6 +121,12 @@ class Payment(TenantModel):
         ordering = ["-created_at"]
         constraints = [
             models.UniqueConstraint(fields=["organisation", "charge"], name="payment_of_charge_once"),
+            models.UniqueConstraint(fields=["organisation", "invoice"], name="payment_of_invoice_once"),
+            models.CheckConstraint(
+                condition=Q(method="invoice", invoice__isnull=False, charge__isnull=True, due=0)
+                | (~Q(method="invoice") & Q(invoice__isnull=True)),
+                name="payment_of_invoice_takes_along",
+            ),
             models.UniqueConstraint(fields=["organisation", "token"], name="payment_of_token_once"),
             models.UniqueConstraint(
                 fields=["organisation", "intent_id"],
@@ -106,6 +136,10 @@ class Payment(TenantModel):
             models.CheckConstraint(
                 condition=Q(due__gte=0) & Q(authorised__gte=0) & Q(captured__gte=0) & Q(refunded__gte=0),
                 name="payment_amounts_not_negative",
+            ),
+            models.CheckConstraint(
+                condition=Q(credited__gte=0, credited__lte=F("due") - F("captured")),
+                name="payment_credits_at_most_owed",
             ),
             models.CheckConstraint(
                 condition=Q(refunded__lte=F("captured")), name="payment_refunds_at_most_captured"
@@ -127,6 +161,9 @@ class Payment(TenantModel):
                 name="payment_open",
             ),
             models.Index(
+                fields=["retry_at"], condition=Q(state="failed", retry_at__isnull=False), name="payment_retry"
+            ),
+            models.Index(
                 fields=["paid_at"],
                 condition=Q(fee_booked_at__isnull=True, captured__gt=0),
                 name="payment_without_fee",
@@ -139,7 +176,7 @@ class Payment(TenantModel):
     @property
     def outstanding(self) -> Any:
         """Money still owed; what was refunded by credit note is not owed again."""
-        return self.due - self.captured
+        return self.due - self.captured - self.credited
 
 
 class PaymentAttempt(TenantModel):
@@ -203,6 +240,32 @@ class PaymentAttempt(TenantModel):
     @property
     def idempotency_key(self) -> str:
         return f"attempt-{self.pk}"
+
+
+class BankTransfer(TenantModel):
+    """Money that came for an invoice by bank transfer, as somebody read it off the account."""
+
+    payment = models.ForeignKey(Payment, on_delete=models.PROTECT, related_name="transfers")
+    amount = MoneyField()
+    reference = models.CharField(max_length=140, help_text="as on the bank statement")
+    received_on = models.DateField()
+    recorded_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    recorded_at = models.DateTimeField(auto_now_add=True)
+
+    class Meta(TenantModel.Meta):
+        ordering = ["-received_on"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["organisation", "reference", "received_on"], name="bank_transfer_once"
+            ),
+            models.CheckConstraint(condition=Q(amount__gt=0), name="bank_transfer_positive"),
+        ]
+        triggers = immutable("bank_transfer")
+
+    def __str__(self) -> str:
+        return f"{self.amount} on {self.received_on}"
 
 
 class Refund(TenantModel):

@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from msgspec import Struct
+
 from accounts.authorisation import Verdict
 
 
@@ -15,6 +17,13 @@ class Reporter:
     station_id: UUID
     identity: str
     connectors: dict[int, UUID] = field(default_factory=dict)
+    sockets: dict[tuple[int, int], UUID] = field(
+        default_factory=dict
+    )  # by EVSE and connector, as OCPP 2 counts
+    key: bytes = field(init=False)  # the station's id: hashed for each reading, which UUID does slowly
+
+    def __post_init__(self) -> None:
+        self.key = self.station_id.bytes
 
 
 @dataclass(slots=True)
@@ -37,11 +46,52 @@ class Started:
     register_wh: int
     raw: str
     doubts: tuple[str, ...] = ()
+    offline: bool = False
 
 
 @dataclass(slots=True)
-class Metered:
-    """Registers and more at one instant of a transaction. `sampled` is JSON as it came."""
+class TransactionSeen:
+    """An event of a transaction that the station itself numbers (OCPP 2).
+
+    Whatever event is heard first opens the session; what it left open (`begins`, tag, register) is filled in
+    by the others. `state` is a SessionState, or IDLE: connected, no energy wanted or given. `uid` is the tag
+    shown with this event, answered with the verdict on it.
+    """
+
+    reporter: Reporter
+    connector_id: UUID | None
+    transaction_id: str
+    at: datetime
+    begins: bool
+    uid: str | None
+    register_wh: int | None
+    state: str
+    offline: bool
+    remote_start_id: int | None
+    raw: str
+    doubts: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class SignedValue:
+    """A meter value that the meter signed, whole, for whoever checks it later."""
+
+    reporter: Reporter
+    transaction_id: str
+    at: datetime
+    context: str
+    data: str
+    encoding: str
+    signing: str
+    public_key: str
+
+
+class Metered(Struct, gc=False):
+    """Registers and more at one instant of a transaction.
+
+    `sampled` is all that was sampled in JSON, as it came; who has it apart already says `shape` and `said`
+    instead (see `charging.ingest.shapes`).
+    """
 
     reporter: Reporter
     transaction_id: str
@@ -52,6 +102,8 @@ class Metered:
     soc_percent: int | None
     sampled: str
     raw: str = ""
+    shape: str = ""
+    said: str = ""
 
 
 @dataclass(slots=True)
@@ -61,7 +113,7 @@ class Stopped:
     reporter: Reporter
     transaction_id: str
     at: datetime
-    register_wh: int
+    register_wh: int | None  # None: the latest that was read
     reason: str
     raw: str
     doubts: tuple[str, ...] = ()
@@ -102,7 +154,9 @@ class Misfit:
     raw: str
 
 
-Fact = TagShown | Started | Metered | Stopped | StatusReported | Booted | Misfit
+Fact = (
+    TagShown | Started | TransactionSeen | SignedValue | Metered | Stopped | StatusReported | Booted | Misfit
+)
 
 
 @dataclass(slots=True, frozen=True)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import F, Func, Value
+from django.utils import timezone
 
 from charging.ingest.facts import Misfit, Outcome, Reporter
 from charging.models import ChargingSession, QuarantinedFact
@@ -20,6 +21,7 @@ class Doubt:
     detail: str
     raw: str
     session_id: UUID | None = None
+    resolution: str = ""  # nobody has to look at it: why
 
 
 def keep(misfits: Sequence[Misfit]) -> list[Outcome]:
@@ -40,6 +42,8 @@ def set_aside(doubts: Sequence[Doubt]) -> None:
             reason=doubt.reason,
             detail=doubt.detail[:500],
             raw=doubt.raw,
+            resolution=doubt.resolution,
+            resolved_at=timezone.now() if doubt.resolution else None,
         )
         for doubt in doubts
     ]

@@ -12,7 +12,8 @@ from charging.ingest.facts import TAKEN, Booted, Outcome, StatusReported
 SESSION_STATES = {"Charging": "CHARGING", "SuspendedEV": "PARKED", "SuspendedEVSE": "WITHHELD"}
 
 # A status is what the connector says now: a time before the open interval's, or one in the future, is
-# a wrong clock, and the time of receipt counts instead.
+# a wrong clock, and the time of receipt counts instead. "Occupied" is all that OCPP 2 says of a connector:
+# what a transaction told of it says more.
 NEW_STATUS = """
     WITH told AS (
         SELECT v.id, v.organisation_id, v.connector_id, v.status, v.error_code, v.info, o.id AS open_id,
@@ -24,6 +25,8 @@ NEW_STATUS = """
         LEFT JOIN stations_statusinterval o
           ON o.organisation_id = v.organisation_id AND o.connector_id = v.connector_id AND o.until IS NULL
         WHERE (o.status, o.error_code, o.info) IS DISTINCT FROM (v.status, v.error_code, v.info)
+          AND NOT (v.status = 'Occupied' AND o.status IS NOT NULL
+                   AND o.status IN ('Preparing', 'Charging', 'SuspendedEV', 'SuspendedEVSE', 'Finishing'))
     ), closed AS (
         UPDATE stations_statusinterval i SET until = told.since FROM told WHERE i.id = told.open_id
         RETURNING i.id

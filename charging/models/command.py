@@ -19,7 +19,8 @@ class StationCommand(TenantModel):
     """One command to one station: pending -> sent -> accepted | rejected | timed_out, or offline."""
 
     class Action(models.TextChoices):
-        """OCPP 1.6 names, the language in which commands are asked for; the gateway translates."""
+        """OCPP 1.6 names, the language in which commands are asked for; the gateway translates. Those after
+        GET_DIAGNOSTICS are asked for in the words of the versions that have them."""
 
         REMOTE_START = "RemoteStartTransaction", "Remote start"
         REMOTE_STOP = "RemoteStopTransaction", "Remote stop"
@@ -40,6 +41,29 @@ class StationCommand(TenantModel):
         GET_COMPOSITE_SCHEDULE = "GetCompositeSchedule", "Get composite schedule"
         UPDATE_FIRMWARE = "UpdateFirmware", "Update firmware"
         GET_DIAGNOSTICS = "GetDiagnostics", "Get diagnostics"
+        CERTIFICATE_SIGNED = "CertificateSigned", "Certificate signed"
+        CHANGE_TRANSACTION_TARIFF = "ChangeTransactionTariff", "Change transaction tariff"
+        CLEAR_DISPLAY_MESSAGE = "ClearDisplayMessage", "Clear display message"
+        CLEAR_TARIFFS = "ClearTariffs", "Clear tariffs"
+        COST_UPDATED = "CostUpdated", "Cost updated"
+        CUSTOMER_INFORMATION = "CustomerInformation", "Customer information"
+        DELETE_CERTIFICATE = "DeleteCertificate", "Delete certificate"
+        EXTENDED_TRIGGER_MESSAGE = "ExtendedTriggerMessage", "Extended trigger message"
+        GET_BASE_REPORT = "GetBaseReport", "Get base report"
+        GET_CHARGING_PROFILES = "GetChargingProfiles", "Get charging profiles"
+        GET_DISPLAY_MESSAGES = "GetDisplayMessages", "Get display messages"
+        GET_INSTALLED_CERTIFICATE_IDS = "GetInstalledCertificateIds", "Get installed certificates"
+        GET_LOG = "GetLog", "Get log"
+        GET_REPORT = "GetReport", "Get report"
+        GET_TARIFFS = "GetTariffs", "Get tariffs"
+        GET_TRANSACTION_STATUS = "GetTransactionStatus", "Get transaction status"
+        GET_VARIABLES = "GetVariables", "Get variables"
+        INSTALL_CERTIFICATE = "InstallCertificate", "Install certificate"
+        SET_DEFAULT_TARIFF = "SetDefaultTariff", "Set default tariff"
+        SET_DISPLAY_MESSAGE = "SetDisplayMessage", "Set display message"
+        SET_NETWORK_PROFILE = "SetNetworkProfile", "Set network profile"
+        SET_VARIABLES = "SetVariables", "Set variables"
+        SIGNED_UPDATE_FIRMWARE = "SignedUpdateFirmware", "Signed firmware update"
 
     class State(models.TextChoices):
         PENDING = "pending", "Pending"
@@ -59,6 +83,9 @@ class StationCommand(TenantModel):
     )
     cause_kind = models.CharField(max_length=20, blank=True, help_text="e.g. driver, payment")
     cause_id = models.UUIDField(null=True, blank=True)
+    idempotency_key = models.CharField(
+        max_length=64, blank=True, help_text="of the request that asked for it"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
@@ -76,6 +103,11 @@ class StationCommand(TenantModel):
                 condition=~Q(state__in=("sent", "accepted", "timed_out")) | Q(sent_at__isnull=False),
                 name="command_sent_says_when",
             ),
+            models.UniqueConstraint(
+                fields=["organisation", "cause_id", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="command_request_once",
+            ),
         ]
         indexes = [
             models.Index(fields=["organisation", "station", "-created_at"]),
@@ -92,3 +124,9 @@ class StationCommand(TenantModel):
     @property
     def is_finished(self) -> bool:
         return self.state not in (self.State.PENDING, self.State.SENT)
+
+    @property
+    def outcome(self) -> str:
+        """The station's word on it, such as `Accepted` or `Occupied`; else the error, else our own state."""
+        answer = self.answer if isinstance(self.answer, dict) else {}
+        return str(answer.get("status") or answer.get("error") or self.get_state_display())

@@ -70,9 +70,9 @@ def _refusal(verdict: Verdict) -> str:
 
 def stop_charging(session: ChargingSession, *, cause_kind: str, cause_id: UUID) -> StationCommand | None:
     """Ask the station to stop a running session, once; None if it has ended or can't be told to."""
-    if session.state != ChargingSession.State.ACTIVE or not (session.transaction_id or "").isdigit():
+    if session.state != ChargingSession.State.ACTIVE or not session.transaction_id:
         return None
-    asked = {"transactionId": int(session.transaction_id or 0)}
+    asked = commands.stop_payload(session)
     waiting = (
         StationCommand.objects.of(session.organisation_id)
         .unfinished()

@@ -2,15 +2,25 @@
 
 from django.urls import URLPattern, path
 
-from portal.owner import dynamic, dynamic_setup, replay, views
+from portal.owner import dynamic, dynamic_setup, electricity, replay, revenue, sharing, uptime, views
 
 urlpatterns: list[URLPattern] = [
     path("", views.today, name="today"),
     path("board/", views.board, name="board"),
     path("sessions/", views.sessions, name="sessions"),
     path("sessions/<uuid:session_id>/", views.session, name="session"),
+    path("revenue/", revenue.revenue, name="revenue"),
+    path("revenue/days/<str:day>/", revenue.revenue_day, name="revenue-day"),
+    path("revenue/electricity/", electricity.electricity, name="electricity"),
+    path("revenue/sharing/", sharing.sharing, name="sharing"),
+    path("revenue/sharing/report/", sharing.report, name="report"),
+    path("revenue/sharing/<uuid:share_id>/revoke/", sharing.revoke, name="revoke-share"),
     path("stations/", views.stations, name="stations"),
     path("stations/<uuid:station_id>/code/", views.station_code, name="station-code"),
+    path("uptime/", uptime.uptime, name="uptime"),
+    path("uptime/ports/<uuid:evse_id>/", uptime.uptime_port, name="uptime-port"),
+    path("uptime/ports/<uuid:evse_id>/exclude/", uptime.uptime_exclude, name="uptime-exclude"),
+    path("uptime/exclusions/<uuid:exclusion_id>/withdraw/", uptime.uptime_withdraw, name="uptime-withdraw"),
     path("prices/", dynamic.prices, name="prices"),
     path("prices/replay/", replay.replay, name="prices-replay"),
     path("prices/feeds/", dynamic_setup.feeds, name="prices-feeds"),

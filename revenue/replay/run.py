@@ -14,8 +14,9 @@ from pricing.currency import minor_digits
 from revenue.dynamic.reading import rails_of, rules_of
 from revenue.dynamic.sweep import base_document
 from revenue.models import FeedValue, RuleSet
+from revenue.replay.loading import past_of
 from revenue.replay.outcome import Report, compare
-from revenue.replay.past import Past, past_of
+from revenue.replay.past import Past
 from revenue.replay.prices import Group, Window, as_it_was, by_rules, by_tariff, by_window, cost
 from stations.models import Site
 from tariffs.models import TariffVersion

@@ -57,7 +57,7 @@ def verify(*options: str) -> str:
 
 def test_the_books_hold(worked: None) -> None:
     told = verify("--stripe")
-    assert "the books hold: 17 checks" in told, told
+    assert "the books hold: 19 checks" in told, told
     assert re.search(r"journals sum to zero per currency +11 looked at", told), told
 
 
@@ -65,7 +65,10 @@ TAMPER = {
     "journals sum to zero": "UPDATE billing_entry SET amount = amount + 1 WHERE amount = 6",
     "charge lines sum": "UPDATE billing_chargeline SET amount = amount + 1 WHERE component = 'energy'",
     "what payments received": "UPDATE billing_payment SET captured = captured - 1 WHERE state = 'paid'",
-    "no payment took more": "UPDATE billing_payment SET due = 1 WHERE state = 'paid'",
+    "no payment took more": (
+        "ALTER TABLE billing_payment DROP CONSTRAINT payment_credits_at_most_owed;"
+        "UPDATE billing_payment SET due = 1 WHERE state = 'paid'"
+    ),
     "document numbers have no gaps": "UPDATE billing_documentcounter SET last = last + 1",
     "documents say what was charged": "UPDATE billing_document SET gross = gross + 1, net = net + 1",
     "every settled payment has its receipt": (

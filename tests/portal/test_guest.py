@@ -57,6 +57,7 @@ def make_payment(connector: Connector, state: str) -> Payment:
         "authorised": Money("45", "EUR"),
         "captured": nothing,
         "refunded": nothing,
+        "credited": nothing,
     }
     payment: Payment = Payment.objects.create(
         organisation_id=connector.organisation_id,

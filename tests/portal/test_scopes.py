@@ -1,20 +1,23 @@
 """Every view says who may see it, and a tenant sees only its own."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from accounts.models import Organisation, Role
 from charging.models import ChargingSession
 from portal.scopes import OUTSIDE, scope_of
 from revenue.dynamic.switching import rule_set_for
-from revenue.models import Feed, PriceRule
-from stations.models import Site, Station
+from revenue.models import Feed, PriceRule, ShareLink
+from stations.models import EVSE, Site, Station
 from tests.builders import (
     connector_of,
+    make_exclusion,
     make_member,
     make_organisation,
     make_session,
@@ -24,7 +27,7 @@ from tests.builders import (
 )
 
 pytestmark = pytest.mark.django_db
-KINDS = {"public", "guest_link", "driver", "member", "staff", "signed"}
+KINDS = {"public", "guest_link", "driver", "member", "staff", "signed", "api_key"}
 
 
 def views(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -57,6 +60,7 @@ def test_a_view_without_a_scope_is_found() -> None:
 def test_the_packages_that_carry_their_own_checks_are_a_closed_list() -> None:
     assert set(OUTSIDE) <= {
         "allauth",
+        "api.urls",
         "billing.webhooks",
         "django.contrib.admin",
         "django.contrib.auth",
@@ -65,8 +69,14 @@ def test_the_packages_that_carry_their_own_checks_are_a_closed_list() -> None:
         "django.views.static",
         "django_rq",
         "djstripe",
+        "ninja",
         "unfold",
     }
+
+
+def share_of(tenant: Organisation) -> object:
+    owner, later = make_member(tenant).user, timezone.now() + timedelta(days=1)
+    return ShareLink.objects.create(organisation=tenant, name="x", made_by=owner, expires_at=later).pk
 
 
 def rule_of(tenant: Organisation) -> PriceRule:
@@ -86,6 +96,10 @@ def rule_of(tenant: Organisation) -> PriceRule:
 OWN: dict[str, Callable[[Organisation], object]] = {
     "session_id": lambda tenant: ChargingSession.objects.of(tenant).get().pk,
     "station_id": lambda tenant: Station.objects.of(tenant).get().pk,
+    "evse_id": lambda tenant: EVSE.objects.of(tenant).get().pk,
+    "exclusion_id": lambda tenant: make_exclusion(Station.objects.of(tenant).get()).pk,
+    "share_id": share_of,
+    "day": lambda _tenant: "2026-05-04",
     "site_id": lambda tenant: Site.objects.of(tenant).get().pk,
     "rule_id": lambda tenant: rule_of(tenant).pk,
     "feed_id": lambda tenant: Feed.objects.get_or_create(organisation=tenant, name="day ahead")[0].pk,

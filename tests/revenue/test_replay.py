@@ -12,8 +12,9 @@ from charging import rating
 from charging.models import ChargingSession, PricedSession
 from revenue.dynamic.guardrails import Guardrails
 from revenue.dynamic.rules import Action, Band, Rule
+from revenue.replay.loading import past_of
 from revenue.replay.outcome import compare, daily_peak, weights
-from revenue.replay.past import Past, past_of
+from revenue.replay.past import Past
 from revenue.replay.prices import (
     Costs,
     Window,

@@ -12,9 +12,9 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
 
-    initial = True
 
     dependencies = [
+        ('revenue', '0003_sharing'),
         ('accounts', '0001_initial'),
         ('stations', '0001_initial'),
         ('tariffs', '0002_assignment_only_ends'),

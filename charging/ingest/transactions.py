@@ -1,0 +1,96 @@
+"""Transactions that stations number themselves (OCPP 2): whichever event comes first opens the session.
+
+What that event could not say holds the session, and each of these holds ends when a later event says it.
+"""
+
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from uuid import UUID
+
+from django.db import transaction
+
+from accounts.authorisation import Authorisation, Verdict, authorise_all
+from charging.ingest import beginnings, session_states
+from charging.ingest.beginnings import Beginning, Key
+from charging.ingest.facts import TAKEN, Outcome, TransactionSeen
+from charging.ingest.known import forget
+from charging.ingest.quarantine import Doubt, set_aside
+from charging.ingest.remote import tag_of_remote_start
+from charging.ingest.starts import HOLD_REASONS
+
+REMEMBERED = 200_000
+REUSED = "transaction_id_reused"
+_complete: OrderedDict[Key, None] = OrderedDict()  # nothing is left to learn of how these began
+Verdicts = Mapping[tuple[UUID, str], Authorisation]
+
+
+def note(seen: Sequence[TransactionSeen]) -> list[Outcome]:
+    """One outcome per event, with the verdict on the tag if one was shown."""
+    for fact in seen:
+        if fact.uid is None and fact.begins and fact.remote_start_id is not None:
+            fact.uid = tag_of_remote_start(fact.reporter, fact.remote_start_id, fact.at)
+    verdicts = authorise_all((f.reporter.organisation_id, f.uid) for f in seen if f.uid is not None)
+    open_ = [fact for fact in seen if fact.begins or _key(fact) not in _complete]
+    reused = _begin(open_, verdicts) if open_ else set()
+    session_states.change([fact for fact in seen if fact.state and id(fact) not in reused])
+    return [_outcome(fact, verdicts, reused) for fact in seen]
+
+
+def _begin(seen: Sequence[TransactionSeen], verdicts: Verdicts) -> set[int]:
+    """Open the sessions that are missing and tell the others what is new; ids of facts that don't fit."""
+    opened = beginnings.open_missing(seen)
+    known = beginnings.locked(seen)
+    doubts: list[Doubt] = []
+    reused: set[int] = set()
+    for fact in seen:
+        beginning = known.get(_key(fact))
+        if beginning is None:
+            continue  # at no connector that we know: its readings and its end are set aside
+        if fact.begins and beginning.contradicts(fact):
+            reused.add(id(fact))
+            doubts.append(Doubt(fact.reporter, REUSED, f"transaction {fact.transaction_id}", fact.raw))
+            continue
+        beginning.learn(fact)
+        if fact.uid is not None:
+            doubts += _identify(beginning, fact, verdicts[fact.reporter.organisation_id, fact.uid])
+    changed = [beginning for beginning in known.values() if beginning.changed]
+    beginnings.save(changed)
+    forget([key for key, beginning in known.items() if beginning.changed])
+    transaction.on_commit(lambda: _remember(known))
+    set_aside(doubts)
+    beginnings.adopt_early_facts([fact for fact in seen if _key(fact) in opened], known)
+    return reused
+
+
+def _identify(beginning: Beginning, fact: TransactionSeen, shown: Authorisation) -> list[Doubt]:
+    """Whose session it is: the first tag that was shown decides, unless it was nobody's."""
+    refused = HOLD_REASONS.get(shown.verdict, "")
+    if not beginning.take_token(shown.token, refused, offline=fact.offline):
+        return []
+    session = beginning.session
+    if shown.verdict is Verdict.INVALID:
+        return [Doubt(fact.reporter, refused, "the tag belongs to nobody", fact.raw, session.pk)]
+    if refused and fact.offline:
+        settled = "accepted offline by the station; charged to the tag's driver"
+        return [Doubt(fact.reporter, refused, settled, fact.raw, session.pk, resolution=settled)]
+    return []
+
+
+def _outcome(fact: TransactionSeen, verdicts: Verdicts, reused: set[int]) -> Outcome:
+    if fact.uid is None:
+        return Outcome(quarantined=REUSED) if id(fact) in reused else TAKEN
+    verdict = verdicts[fact.reporter.organisation_id, fact.uid].verdict
+    return Outcome(verdict=verdict, quarantined=REUSED if id(fact) in reused else "")
+
+
+def _remember(known: Mapping[Key, Beginning]) -> None:
+    for key, beginning in known.items():
+        if beginning.is_complete:
+            _complete[key] = None
+            _complete.move_to_end(key)
+    while len(_complete) > REMEMBERED:
+        _complete.popitem(last=False)
+
+
+def _key(fact: TransactionSeen) -> Key:
+    return fact.reporter.station_id, fact.transaction_id
