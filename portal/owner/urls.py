@@ -2,7 +2,17 @@
 
 from django.urls import URLPattern, path
 
-from portal.owner import dynamic, dynamic_setup, electricity, replay, revenue, sharing, uptime, views
+from portal.owner import (
+    dynamic,
+    dynamic_setup,
+    electricity,
+    experiments,
+    replay,
+    revenue,
+    sharing,
+    uptime,
+    views,
+)
 
 urlpatterns: list[URLPattern] = [
     path("", views.today, name="today"),
@@ -23,6 +33,12 @@ urlpatterns: list[URLPattern] = [
     path("uptime/exclusions/<uuid:exclusion_id>/withdraw/", uptime.uptime_withdraw, name="uptime-withdraw"),
     path("prices/", dynamic.prices, name="prices"),
     path("prices/replay/", replay.replay, name="prices-replay"),
+    path("prices/experiments/", experiments.experiments, name="experiments"),
+    path("prices/experiments/new/", experiments.experiment_new, name="experiment-new"),
+    path("prices/experiments/<uuid:experiment_id>/", experiments.experiment, name="experiment"),
+    path(
+        "prices/experiments/<uuid:experiment_id>/stop/", experiments.experiment_stop, name="experiment-stop"
+    ),
     path("prices/feeds/", dynamic_setup.feeds, name="prices-feeds"),
     path("prices/feeds/<uuid:feed_id>/", dynamic_setup.feed, name="prices-feed"),
     path("prices/rules/<uuid:rule_id>/", dynamic_setup.rule, name="prices-rule"),

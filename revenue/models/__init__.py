@@ -10,11 +10,14 @@ from revenue.models.dynamic import (
     RuleSetEvent,
 )
 from revenue.models.electricity import ElectricityPrice
+from revenue.models.experiments import Experiment, ExperimentSite
 from revenue.models.rollups import OwnerHour, RollupMark, RollupState, StationDay
 from revenue.models.sharing import ReportSubscription, SentReport, ShareLink
 
 __all__ = [
     "ElectricityPrice",
+    "Experiment",
+    "ExperimentSite",
     "Feed",
     "FeedValue",
     "OwnerHour",
