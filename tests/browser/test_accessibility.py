@@ -14,7 +14,8 @@ from billing.models import Payment
 from stations.models import Status, StatusInterval
 from tests.billing.journeys import charge_at, make_payer, make_place, settle
 from tests.browser.conftest import DESK, PHONE, OpenPage, log_in
-from tests.builders import make_member, make_session, make_user
+from tests.builders import make_candidate, make_member, make_session, make_user
+from tests.revenue.test_forecast_making import record_sessions
 
 PASSWORD = "plug-in-and-charge"
 
@@ -35,6 +36,9 @@ def addresses(site: str, settings: Settings) -> dict[str, list[str]]:
         place, driver=driver, seconds=None, transaction_id="5", start=timezone.now() - timedelta(minutes=9)
     )
     settle()
+    record_sessions(place, 90, 3)
+    for north in ("52.37", "52.39"):
+        make_candidate(place.organisation, latitude=north)
     station, slug = place.evse.station, place.organisation.slug
     paid = links.sign_payment(Payment.objects.filter(driver=driver).latest("created_at"))
     own = [
@@ -51,6 +55,8 @@ def addresses(site: str, settings: Settings) -> dict[str, list[str]]:
         f"/owner/{slug}/stations/{station.pk}/code/",
         f"/owner/{slug}/uptime/",
         f"/owner/{slug}/uptime/ports/{place.evse_id}/",
+        f"/owner/{slug}/forecast/",
+        f"/owner/{slug}/placement/",
         "/accounts/email/",
         "/accounts/password/change/",
         "/accounts/2fa/",
