@@ -1,6 +1,7 @@
 """OCPP 1.6: what each call of a station means, and its answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ from charging.ingest import (
     Misfit,
     Outcome,
     Reporter,
+    SignedValue,
     Started,
     StatusReported,
     Stopped,
@@ -21,6 +23,7 @@ from charging.ingest import (
 from charging.ingest.starts import transaction_number
 from gateway.decoding import (
     OCPP_16,
+    OFFLINE,
     clock_doubts,
     decoded,
     instant,
@@ -36,6 +39,7 @@ from gateway.schemas import requests
 from gateway.work import Received, Refused, Work, json
 
 VERSION = OCPP_16
+OCMF = "OCMF|"
 Handler = Callable[[Reporter, Any, Received], Work]
 
 
@@ -102,7 +106,8 @@ def start(reporter: Reporter, request: Any, received: Received) -> Work:
     register, doubts = register_in_range(request.meterStart)
     doubts += clock_doubts(at, received)
     raw = hashed(received.text)
-    fact = Started(reporter, connector_id, key, request.idTag, at, register, raw, doubts)
+    offline = received.at - at > OFFLINE
+    fact = Started(reporter, connector_id, key, request.idTag, at, register, raw, doubts, offline)
     misfits = [Misfit(reporter, doubt, "start of a transaction", raw) for doubt in doubts]
     return Work([fact, *misfits], _start_answer)
 
@@ -176,7 +181,17 @@ def _readings(reporter: Reporter, number: str, values: Sequence[Any], received: 
                 found.soc_percent, sampled, received.text,
             )
         )  # fmt: skip
+        facts += _signed(reporter, number, at, value.sampledValue)
     return facts
+
+
+def _signed(reporter: Reporter, number: str, at: datetime, samples: Sequence[Any]) -> Iterator[SignedValue]:
+    """1.6 says "SignedData"; what is inside, e.g. OCMF, says itself."""
+    for sample in samples:
+        if sample.format == "SignedData" or sample.value.startswith(OCMF):
+            encoding = "OCMF" if sample.value.startswith(OCMF) else ""
+            context = "" if sample.context is UNSET else sample.context
+            yield SignedValue(reporter, number, at, context, sample.value, encoding, "", "")
 
 
 def _tag_answer(outcomes: Sequence[Outcome]) -> bytes:
