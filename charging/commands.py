@@ -2,6 +2,7 @@
 
 from collections.abc import Container
 from datetime import timedelta
+from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -11,6 +12,7 @@ from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
+from charging import nudges
 from charging.models import ChargingSession, StationCommand
 from stations.models import Station
 
@@ -50,6 +52,7 @@ def request(
         cause_id=cause_id,
         requested_by=requested_by,
     )
+    transaction.on_commit(partial(nudges.command_waits, station.identity))
     return command
 
 

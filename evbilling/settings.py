@@ -109,7 +109,7 @@ RQ_QUEUES = {name: {"URL": REDIS_URL, "DEFAULT_TIMEOUT": 600} for name in ("defa
 RQ_SHOW_ADMIN_LINK = True
 CACHES = {
     "default": {
-        "BACKEND": "django.core.cache.backends.redis.RedisCache",
+        "BACKEND": "evbilling.cache.ForgivingCache",
         "LOCATION": REDIS_URL,
         "KEY_PREFIX": "evbilling",
     }

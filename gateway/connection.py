@@ -14,7 +14,7 @@ from gateway import frames
 from gateway.frames import BadFrame, Call, CallError, CallResult
 from gateway.limits import Bucket
 from gateway.options import Options
-from gateway.privacy import as_text, hashed
+from gateway.privacy import as_text, hashed, without_password
 from gateway.versions import HANDLERS
 from gateway.work import Exchange, Received, Refused, Work
 
@@ -287,7 +287,7 @@ class Connection(WSListener):
         self._pong = None
 
     def _log_call(self, message_id: str, action: str, request: bytes, answer: bytes, verdict: str) -> None:
-        received = Received(datetime.now(UTC), action, as_text(request))
+        received = Received(datetime.now(UTC), action, without_password(as_text(request)))
         self._submit_log(received, message_id, answer, verdict, "out")
 
     def _submit_log(

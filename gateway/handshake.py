@@ -41,6 +41,8 @@ class Upgrade:
     path: str
     headers: dict[str, str]
     address: str
+    is_tls: bool = False
+    client_certificate: bytes = b""  # DER, verified by OpenSSL; empty for none
 
     @property
     def identity(self) -> str:
@@ -56,9 +58,12 @@ class Upgrade:
         if scheme.lower() != "basic":
             return None, None
         try:
-            username, colon, password = base64.b64decode(encoded, validate=True).decode().rpartition(":")
+            pair = base64.b64decode(encoded, validate=True).decode()
         except (binascii.Error, UnicodeDecodeError):
             return None, None
+        if pair.startswith(f"{self.identity}:"):  # identities may hold colons, and so may passwords
+            return self.identity, pair[len(self.identity) + 1 :]
+        username, colon, password = pair.rpartition(":")
         return (username, password) if colon else (None, None)
 
 
@@ -73,7 +78,9 @@ class Admitted:
 Admit = Callable[[Upgrade], Awaitable[Admitted]]
 
 
-def parse_request(head: bytes, address: str) -> Upgrade:
+def parse_request(
+    head: bytes, address: str, *, is_tls: bool = False, client_certificate: bytes = b""
+) -> Upgrade:
     """Read the request; what picows would refuse later is not looked at here. Raises NotAdmitted."""
     lines = head.decode("latin-1").split("\r\n")
     parts = lines[0].split(" ")
@@ -87,7 +94,7 @@ def parse_request(head: bytes, address: str) -> Upgrade:
         if not colon:
             raise NotAdmitted(HTTPStatus.BAD_REQUEST, "malformed header")
         headers[name.strip().lower()] = value.strip()
-    return Upgrade(parts[1], headers, address)
+    return Upgrade(parts[1], headers, address, is_tls, client_certificate)
 
 
 class Handshake(asyncio.Protocol):
@@ -127,10 +134,8 @@ class Handshake(asyncio.Protocol):
     async def _decide(self) -> None:
         if self._timer is not None:
             self._timer.cancel()
-        address = str((self._transport.get_extra_info("peername") or ["local"])[0])
         try:
-            head = self._head.partition(b"\r\n\r\n")[0]
-            admitted = await self._admit(parse_request(head, address))
+            admitted = await self._admit(self._request())
         except NotAdmitted as refusal:
             self._refuse(refusal)
         except Exception:
@@ -139,6 +144,13 @@ class Handshake(asyncio.Protocol):
         else:
             if not self._closed:
                 self._hand_over(admitted)
+
+    def _request(self) -> Upgrade:
+        address = str((self._transport.get_extra_info("peername") or ["local"])[0])
+        tls = self._transport.get_extra_info("ssl_object")
+        certificate = (tls.getpeercert(binary_form=True) if tls is not None else None) or b""
+        head = self._head.partition(b"\r\n\r\n")[0]
+        return parse_request(head, address, is_tls=tls is not None, client_certificate=certificate)
 
     def _refuse(self, refusal: NotAdmitted) -> None:
         if self._closed:

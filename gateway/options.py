@@ -24,8 +24,15 @@ class Options:
     max_frame: int = 256 * 1024
     failures_per_ip: int = 60  # wrong log-ins a minute
     failures_per_identity: int = 10  # the same, from one address for one identity
+    failures_everywhere: int = 100  # the same, from all addresses: then only who was right before is let in
+    remember_login_s: float = 86_400.0  # how long a password that was right costs no slow hash
     allow_profile_0: bool = False  # stations without a password: development only
-    trusted_proxies: tuple[str, ...] = ()  # addresses whose X-Forwarded-For counts
+    trusted_proxies: tuple[str, ...] = ()  # addresses or networks whose X-Forwarded-… headers count
+    client_certificate_header: str = ""  # in which such a proxy passes on a certificate that it has verified
+    tls_ciphers: str = "ECDHE+AESGCM:ECDHE+CHACHA20"  # of TLS 1.2, in OpenSSL's words
+    lease_s: float = 30.0  # of a station's entry in the registry, after its gateway has died
+    drain_s: float = 4.0  # at SIGTERM: for answers that wait for their commit
+    goodbye_s: float = 1.0  # then: for stations to leave before we hang up
 
     @classmethod
     def from_settings(cls) -> "Options":

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -30,6 +30,7 @@ class Presence:
         self.database, self.options = database, options
         self.connections: dict[str, Connection] = {}
         self.by_station: dict[UUID, Connection] = {}
+        self.on_change: Callable[[str], None] = lambda _identity: None
         self._tasks: set[asyncio.Task[None]] = set()
 
     def opened(self, connection: Connection) -> None:
@@ -41,6 +42,7 @@ class Presence:
             connection.note("Connection", "an older connection did not answer", "replaced")
             old.close(WSCloseCode.POLICY_VIOLATION, "replaced by a newer connection")
         connection.note("Connection", f"opened, {connection.version or 'no subprotocol'}", "opened")
+        self.on_change(reporter.identity)
         self._start(self.database.run(note_connected, reporter, connection.version))
 
     def closed(self, connection: Connection) -> None:
@@ -48,6 +50,7 @@ class Presence:
         if self.connections.get(reporter.identity) is connection:
             del self.connections[reporter.identity], self.by_station[reporter.station_id]
             connection.note("Connection", "", "closed")
+            self.on_change(reporter.identity)
 
     async def run(self) -> None:
         """Ping quiet connections, note who was seen, mark the silent as offline, until cancelled."""
@@ -64,7 +67,7 @@ class Presence:
     async def close_all(self, within_s: float) -> None:
         """Ask all stations to leave; hang up on those still there after `within_s`."""
         for connection in list(self.connections.values()):
-            connection.say_goodbye(WSCloseCode.SERVICE_RESTART, "the gateway restarts")
+            connection.say_goodbye(WSCloseCode.GOING_AWAY, "the gateway restarts")
         deadline = time.monotonic() + within_s
         while self.connections and time.monotonic() < deadline:
             await asyncio.sleep(0.02)

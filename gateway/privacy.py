@@ -7,6 +7,8 @@ import msgspec
 from accounts.models import Token
 
 TAG = re.compile(r'("(?:idTag|parentIdTag|idToken|additionalIdToken)"\s*:\s*)"((?:[^"\\]|\\.)*)"')
+PASSWORD = re.compile(r'"(?:AuthorizationKey|BasicAuthPassword)"')
+VALUE = re.compile(r'("(?:value|attributeValue)"\s*:\s*)"(?:[^"\\]|\\.)*"')
 WITH_TAGS = frozenset(
     {
         "Authorize",
@@ -34,6 +36,11 @@ def as_text(raw: bytes) -> str:
 def masked(text: str) -> str:
     """`text` with all but the last characters of each tag hidden."""
     return TAG.sub(lambda found: f"{found[1]}{_quoted(_mask(found[2]))}", text)
+
+
+def without_password(text: str) -> str:
+    """`text` of a call that sets a station's password, with all that it sets hidden."""
+    return VALUE.sub(r'\1"••••"', text) if PASSWORD.search(text) else text
 
 
 def hashed(text: str) -> str:

@@ -4,33 +4,30 @@ import asyncio
 import logging
 import re
 import ssl
-import time
 from collections.abc import Coroutine
 from http import HTTPStatus
 from typing import Any
 
+from django.conf import settings
 from picows import WSCloseCode
 
+from gateway.admission import Door
+from gateway.changes import Changes
 from gateway.commanding import Commander
 from gateway.connection import Connection
 from gateway.database import Database
 from gateway.handshake import Admitted, Handshake, NotAdmitted, Upgrade
-from gateway.limits import Failures
-from gateway.logins import Login, Logins, any_hash
+from gateway.logins import Login, any_hash
+from gateway.neighbours import Neighbours
 from gateway.options import Options
 from gateway.presence import Presence
+from gateway.registry import Registry
 from gateway.schemas import requests
 from gateway.versions import SUBPROTOCOLS
 from gateway.writer import Writer
-from stations.models import Station
 
 logger = logging.getLogger(__name__)
 IDENTITY = re.compile(r"[A-Za-z0-9*+=:|@._\-]{1,48}")
-DRAIN_S = 8.0
-GOODBYE_S = 1.0
-UNAUTHORIZED = NotAdmitted(
-    HTTPStatus.UNAUTHORIZED, "unknown station or wrong password", 'WWW-Authenticate: Basic realm="ocpp"'
-)
 
 
 class Gateway:
@@ -40,12 +37,14 @@ class Gateway:
         self.options = options or Options.from_settings()
         self.database = Database()
         self.writer = Writer(self.options.batch_size)
+        self.changes = Changes(self.writer, self.database)
         self.presence = Presence(self.database, self.options)
         self.commander = Commander(self.presence, self.database)
-        self._logins = Logins(self.options.allow_profile_0)
+        self.registry = Registry(settings.REDIS_URL, self.options.lease_s)
+        self._neighbours = Neighbours(self.registry, self.presence, self.commander.wake)
+        self._door = Door(self.options, self.database, self.writer)
         self._tls = tls
-        self._by_address = Failures(self.options.failures_per_ip)
-        self._by_identity = Failures(self.options.failures_per_identity)
+        self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
         self._handshakes: set[asyncio.Task[None]] = set()
         self._server: asyncio.Server | None = None
@@ -55,25 +54,30 @@ class Gateway:
         for version in SUBPROTOCOLS:
             requests(version)
         await self.database.run(any_hash)
-        for forever in (self.writer.run(), self.presence.run(), self.commander.run()):
-            self._tasks.append(asyncio.create_task(_kept_going(forever)))
         self._server = await asyncio.get_running_loop().create_server(
             lambda: Handshake(self.admit, self.options, self._handshakes),
             host, port, ssl=self._tls, backlog=1024, reuse_port=reuse_port or None,
+            ssl_handshake_timeout=self.options.handshake_timeout_s if self._tls else None,
         )  # fmt: skip
+        upkeep = (self.writer.run(), self.changes.run(), self.presence.run(), self.commander.run())
+        for forever in (*upkeep, *self._neighbours.tasks()):
+            self._tasks.append(asyncio.create_task(_kept_going(forever)))
         return int(self._server.sockets[0].getsockname()[1])
 
     async def stop(self) -> None:
-        """Take no more, answer what is waiting, say goodbye."""
+        """Take no more, answer what is waiting, say goodbye: within a little more than drain_s + goodbye_s."""
+        self._stopping = True
         if self._server is not None:
             self._server.close()
-        await self.writer.drain(DRAIN_S)
-        await self.presence.close_all(GOODBYE_S)
+        await self.writer.drain(self.options.drain_s)
+        await self.presence.close_all(self.options.goodbye_s)
         await asyncio.sleep(0)
-        await self.writer.drain(1.0)
+        await self.writer.drain(0.5)
         for task in self._tasks:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
+        await self.commander.finish(0.5)
+        await self._neighbours.leave()
         self.writer.close()
         await self.database.close()
 
@@ -85,38 +89,17 @@ class Gateway:
             raise NotAdmitted(HTTPStatus.NOT_FOUND, "stations connect to /ocpp/<identity>")
         if upgrade.headers.get("upgrade", "").lower() != "websocket":
             raise NotAdmitted(HTTPStatus.UPGRADE_REQUIRED, "a WebSocket is needed", "Upgrade: websocket")
-        login = await self._log_in(upgrade)
+        if self._stopping:
+            raise NotAdmitted(HTTPStatus.SERVICE_UNAVAILABLE, "the gateway restarts", "Retry-After: 1")
+        login = await self._door.log_in(upgrade)
         await self._settle_duplicate(upgrade.identity)
         chosen = next(
             (name for name in upgrade.subprotocols if name in SUBPROTOCOLS), ""
         )  # theirs comes first
         if not chosen:
             return Admitted(Unspoken(login, upgrade, self), "")
-        connection = Connection(login.reporter, chosen, self.writer, self.presence, self.options)
+        connection = Connection(login.reporter, chosen, self.changes, self.presence, self.options)
         return Admitted(connection, chosen)
-
-    async def _log_in(self, upgrade: Upgrade) -> Login:
-        address, now = self._address(upgrade), time.monotonic()
-        pair = f"{upgrade.identity} {address}"
-        if self._by_address.too_many(address, now) or self._by_identity.too_many(pair, now):
-            raise NotAdmitted(HTTPStatus.TOO_MANY_REQUESTS, "too many wrong log-ins", "Retry-After: 60")
-        login = await self.database.run(self._logins.check, upgrade.identity, *upgrade.credentials())
-        if login is None:
-            self._by_address.note(address, now)
-            self._by_identity.note(pair, now)
-            logger.warning("a log-in as %s from %s was refused", upgrade.identity, address)
-            raise UNAUTHORIZED
-        if login.security_profile >= Station.SecurityProfile.TLS and not self._is_secure(upgrade):
-            raise NotAdmitted(HTTPStatus.FORBIDDEN, "this station's security profile asks for TLS")
-        if login.security_profile == Station.SecurityProfile.MUTUAL_TLS:
-            raise NotAdmitted(HTTPStatus.FORBIDDEN, "client certificates are not checked here yet")
-        return login
-
-    def _is_secure(self, upgrade: Upgrade) -> bool:
-        behind_proxy = upgrade.address in self.options.trusted_proxies
-        return self._tls is not None or (
-            behind_proxy and upgrade.headers.get("x-forwarded-proto", "").lower() == "https"
-        )
 
     async def _settle_duplicate(self, identity: str) -> None:
         """The station is connected already: if that connection lives, the newcomer is refused."""
@@ -126,12 +109,8 @@ class Gateway:
                 raise NotAdmitted(HTTPStatus.CONFLICT, "this station is connected already")
             if self.presence.connections.get(identity) is old:
                 return  # it is replaced when the newcomer is in
-
-    def _address(self, upgrade: Upgrade) -> str:
-        if upgrade.address in self.options.trusted_proxies:
-            forwarded = upgrade.headers.get("x-forwarded-for", "").rpartition(",")[2].strip()
-            return forwarded or upgrade.address
-        return upgrade.address
+        if await self._neighbours.is_alive_elsewhere(identity):
+            raise NotAdmitted(HTTPStatus.CONFLICT, "this station is connected already")
 
 
 class Unspoken(Connection):

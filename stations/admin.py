@@ -95,7 +95,7 @@ class StationAdmin(OfTheParent, TenantAdmin):
     def set_password(self, request: HttpRequest, form: PasswordForm, object_id: str) -> HttpResponse:
         station = get_object_or_404(self.get_queryset(request), pk=object_id)
         station.set_password(form.cleaned_data["password"])
-        station.save(update_fields=["password_hash"])
+        station.save(update_fields=["password_hash", "next_password_digest"])
         messages.success(request, f"{station} logs in with the new password from now on.")
         return then_go_to(reverse("admin:stations_station_change", args=[object_id]))
 

@@ -81,6 +81,16 @@ class Station(TenantModel):
     ocpp_version = models.CharField(max_length=8, blank=True, help_text="negotiated at the last connection")
     security_profile = models.SmallIntegerField(choices=SecurityProfile, default=SecurityProfile.BASIC)
     password_hash = models.CharField(max_length=200, blank=True, editable=False)
+    next_password_digest = models.CharField(
+        max_length=64, blank=True, editable=False, help_text="of a password that was issued but not used yet"
+    )
+    next_password_at = models.DateTimeField(null=True, blank=True, editable=False)
+    certificate_fingerprint = models.CharField(
+        max_length=64,
+        blank=True,
+        validators=[RegexValidator(r"^[0-9a-f]{64}$", "64 hexadecimal digits, in lower case")],
+        help_text="profile 3: SHA-256 of the only client certificate to accept; empty: any of this name",
+    )
     in_service_from = models.DateField(null=True, blank=True)
     boot_at = models.DateTimeField(null=True, blank=True)
     connected_at = models.DateTimeField(null=True, blank=True)
@@ -102,8 +112,9 @@ class Station(TenantModel):
         return self.name or self.identity
 
     def set_password(self, password: str) -> None:
-        """Keep the hash of the password the station logs in with; the caller saves."""
+        """Keep the hash of the password the station logs in with, its only one; the caller saves."""
         self.password_hash = make_password(password)
+        self.next_password_digest = ""
 
     def check_password(self, password: str) -> bool:
         return bool(self.password_hash) and check_password(password, self.password_hash)

@@ -2,17 +2,26 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import wraps
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.utils import timezone
 
 from accounts.models import Driver
 from charging.models import ChargingSession, SessionState, StationCommand
+from portal import live
 from portal.charts import PriceLine
 from portal.cost import Shares
 from portal.running import costs_so_far
+from portal.scopes import DriverRequest, View
 
 START_SHOWN_FOR = timedelta(minutes=3)
+STANDS_S = 10
+PLACE = "driver"
 
 
 @dataclass(frozen=True)
@@ -88,3 +97,30 @@ def _running(session: ChargingSession, shares: Shares | None, at: datetime) -> R
         line=shares.line() if shares else None,
         is_idle=state is not None and state.state == SessionState.State.PARKED,
     )
+
+
+def now_fragment(request: DriverRequest, driver_id: UUID) -> HttpResponse:
+    """What is charging now, alone; from the cache while nothing is heard of the stations."""
+
+    def make() -> live.Fragment:
+        found = now_of(Driver.objects.get(pk=driver_id))
+        stations = [one.session.station_id for one in found.running]
+        response = render(request, "driver/now.html", {"now": found})
+        return live.Fragment(response, stations, STANDS_S if stations else 0)
+
+    return live.polled(request, f"driver:{driver_id}:{live.viewer_of(request)}", make)
+
+
+def with_pass(view: View) -> View:
+    """Around a `driver` view: who was let in within the last minute is not looked up again."""
+
+    @wraps(view)
+    def passed(request: DriverRequest) -> HttpResponseBase:
+        if known := live.pass_of(request, PLACE):
+            return now_fragment(request, UUID(known))
+        response = view(request)
+        if response.status_code in (200, 304):
+            live.give_pass(request, PLACE, str(request.driver.pk))
+        return response
+
+    return passed

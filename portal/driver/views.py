@@ -16,7 +16,7 @@ from charging.models import ChargingSession, PricedSession
 from portal.charts import KINDS
 from portal.cost import latest
 from portal.driver.history import entries_of, entry_of, history_of, history_row, months_of
-from portal.driver.now import now_of
+from portal.driver.now import now_fragment, now_of, with_pass
 from portal.scopes import DriverRequest, driver, public
 from portal.why import why_lines
 from stations.models import Station
@@ -40,11 +40,12 @@ def home(request: DriverRequest) -> HttpResponse:
     return render(request, "driver/home.html", context)
 
 
-@driver
 @require_GET
+@with_pass
+@driver
 def now(request: DriverRequest) -> HttpResponse:
     """What is charging now, alone, for the page to refresh itself."""
-    return render(request, "driver/now.html", {"now": now_of(request.driver)})
+    return now_fragment(request, request.driver.pk)
 
 
 @driver

@@ -14,11 +14,13 @@ from charging.models import ChargingSession, PricedSession
 from portal.cost import Shares, latest, shares_of
 from portal.driver.now import RunningSession, running_sessions
 from portal.driver.starting import stop_charging
+from portal.live import Fragment, name_of, polled, viewer_of
 from portal.payment_words import words_for_payment
 from portal.scopes import guest_link
 from stations.models import Connector
 
 State = Payment.State
+STANDS_S = 10
 ENDED_WITHOUT_CHARGING = (State.RELEASING, State.RELEASED, State.EXPIRED)
 
 
@@ -51,9 +53,16 @@ def live(request: HttpRequest, named: dict[str, str], signed: str) -> HttpRespon
 @require_GET
 def state(request: HttpRequest, named: dict[str, str], signed: str) -> HttpResponse:
     """What changes on the page, for it to refresh itself. 286 tells htmx to stop asking."""
-    context = _context(_payment(named), signed)
-    status = 286 if context["charge"].is_settled else 200
-    return render(request, "guest/state.html", context, status=status)
+
+    def make() -> Fragment:
+        context = _context(_payment(named), signed)
+        charge: GuestCharge = context["charge"]
+        status = 286 if charge.is_settled else 200
+        response = render(request, "guest/state.html", context, status=status)
+        charging = charge.step == "charging"
+        return Fragment(response, [charge.connector.evse.station_id], STANDS_S if charging else 0)
+
+    return polled(request, f"guest:{name_of(signed)}:{viewer_of(request)}", make)
 
 
 @guest_link

@@ -2,16 +2,26 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from functools import wraps
+from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from django.http import HttpResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import render
 from django.utils import timezone
 
 from accounts.models import Organisation
+from portal import live
 from portal.cost import Shares
+from portal.owner.period import uuid_of
 from portal.ports import Port, by_site, ports_of
 from portal.running import costs_so_far
+from portal.scopes import MemberRequest, View
 from stations.models import Site
+
+STANDS_S = 10  # while nothing is heard of its stations: durations and costs grow by themselves
 
 
 @dataclass(frozen=True)
@@ -68,3 +78,32 @@ def _board_port(port: Port, site: Site, at: datetime, costs: dict[UUID, Shares])
         power_kw=None if power is None else (power + 500) // 1000,
         cost=costs.get(session.pk),
     )
+
+
+def board_fragment(request: MemberRequest, organisation_id: UUID, slug: str) -> HttpResponse:
+    """The board alone, made once for all its viewers."""
+    site_id = uuid_of(request.GET.get("site", ""))
+
+    def make() -> live.Fragment:
+        organisation = Organisation.objects.get(pk=organisation_id)
+        own = site_id if site_id and Site.objects.of(organisation).filter(pk=site_id).exists() else None
+        context = {"organisation": organisation, "site_id": own, "board": board_of(organisation, own)}
+        return live.Fragment(render(request, "owner/board.html", context), [organisation.pk], STANDS_S)
+
+    return live.polled(request, f"board:{organisation_id}:{slug}:{site_id or ''}", make)
+
+
+def with_pass(view: View) -> View:
+    """Around a `member` view of the board: who was let in within the last minute is not looked up again."""
+
+    @wraps(view)
+    def passed(request: MemberRequest, organisation: str, **more: Any) -> HttpResponseBase:
+        place = f"board/{organisation}"
+        if known := live.pass_of(request, place):
+            return board_fragment(request, UUID(known), organisation)
+        response = view(request, organisation, **more)
+        if response.status_code in (200, 304):
+            live.give_pass(request, place, str(request.organisation.pk))
+        return response
+
+    return passed

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET
 from charging.models import ChargingSession
 from portal.cost import latest, shares_of
 from portal.owner import books, figures
-from portal.owner.board import board_of
+from portal.owner.board import board_fragment, board_of, with_pass
 from portal.owner.period import LENGTHS, period_of
 from portal.owner.sessions import SessionFilter, page_of, session_rows, state_of, with_cost
 from portal.owner.shell import organisations_of, owner_page, site_asked
@@ -59,20 +59,12 @@ def today(request: MemberRequest) -> HttpResponse:
     return owner_page(request, "owner/today.html", context)
 
 
-@member()
 @require_GET
+@with_pass
+@member()
 def board(request: MemberRequest) -> HttpResponse:
     """The live board alone, for the page to refresh itself."""
-    site_id = site_asked(request)
-    return render(
-        request,
-        "owner/board.html",
-        {
-            "organisation": request.organisation,
-            "site_id": site_id,
-            "board": board_of(request.organisation, site_id),
-        },
-    )
+    return board_fragment(request, request.organisation.pk, request.organisation.slug)
 
 
 @member()

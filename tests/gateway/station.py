@@ -3,6 +3,7 @@
 import base64
 import itertools
 import json
+import ssl
 import time
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
@@ -33,6 +34,7 @@ class ScriptedStation:
         password: str | None = "secret",
         subprotocol: str | None = "ocpp1.6",
         headers: Mapping[str, str] | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> None:
         headers = dict(headers or {})
         if password is not None:
@@ -45,6 +47,7 @@ class ScriptedStation:
             f"{url}/{identity}",
             additional_headers=headers,
             subprotocols=[Subprotocol(subprotocol)] if subprotocol else None,
+            ssl=tls,
             proxy=None,
             open_timeout=15,
             legacy=True,

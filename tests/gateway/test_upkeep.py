@@ -203,7 +203,7 @@ def test_at_sigterm_what_was_taken_is_answered_and_stations_are_told(
         with pytest.raises(ConnectionClosed) as closed:
             collect(charger, answered)
         assert closed.value.rcvd is not None
-        assert closed.value.rcvd.code == 1012
+        assert closed.value.rcvd.code == 1001
         assert process.wait_for_end() == 0
     assert Reading.objects.count() >= len(answered) > 0
 
