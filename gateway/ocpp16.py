@@ -21,6 +21,7 @@ from charging.ingest import (
     TagShown,
 )
 from charging.ingest.starts import transaction_number
+from gateway import last_tags
 from gateway.decoding import (
     OCPP_16,
     OFFLINE,
@@ -103,6 +104,7 @@ def start(reporter: Reporter, request: Any, received: Received) -> Work:
         return Work(
             [unknown_connector(reporter, "connectorId", request.connectorId, received)], json(refused)
         )
+    last_tags.remember(reporter.station_id, connector_id, request.idTag)
     register, doubts = register_in_range(request.meterStart)
     doubts += clock_doubts(at, received)
     raw = hashed(received.text)

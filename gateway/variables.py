@@ -5,6 +5,7 @@ from typing import Any
 
 VARIABLES = {
     "AuthorizationCacheEnabled": ("AuthCacheCtrlr", "Enabled"),
+    "AuthorizationKey": ("SecurityCtrlr", "BasicAuthPassword"),
     "AuthorizeRemoteTxRequests": ("AuthCtrlr", "AuthorizeRemoteStart"),
     "ChargeProfileMaxStackLevel": ("SmartChargingCtrlr", "ProfileStackLevel"),
     "ClockAlignedDataInterval": ("AlignedDataCtrlr", "Interval"),

@@ -1,6 +1,7 @@
 """Charging sessions, the facts they are made of, their priced results, facts that don't fit, commands."""
 
 from charging.models.command import StationCommand
+from charging.models.display import CostNotice, StationDisplay
 from charging.models.priced import PricedSession
 from charging.models.quarantine import ImportBatch, QuarantinedFact
 from charging.models.review import SessionReview
@@ -9,6 +10,7 @@ from charging.models.signed import SignedReading
 
 __all__ = [
     "ChargingSession",
+    "CostNotice",
     "ImportBatch",
     "PricedSession",
     "QuarantinedFact",
@@ -17,4 +19,5 @@ __all__ = [
     "SessionState",
     "SignedReading",
     "StationCommand",
+    "StationDisplay",
 ]
