@@ -14,6 +14,7 @@ from unfold.forms import AdminPasswordChangeForm, UserChangeForm, UserCreationFo
 
 from accounts.administration import BY_ORGANISATION, RecordAdmin, TenantAdmin
 from accounts.models import (
+    ApiKey,
     Driver,
     DriverBlock,
     DriverGroup,
@@ -118,8 +119,16 @@ class RegistryKeyAdmin(RecordAdmin):
     search_fields = ("key",)
 
 
+@admin.register(ApiKey)
+class ApiKeyAdmin(RecordAdmin):
+    list_display = ("name", "prefix", "scopes", "last_used_at", "expires_at", "revoked_at", "organisation")
+    list_filter = (BY_ORGANISATION, ("revoked_at", admin.EmptyFieldListFilter))
+    list_select_related = ("organisation",)
+    search_fields = ("name", "prefix")
+
+
 class TokenForm(forms.ModelForm):  # type: ignore[type-arg]  # the admin fills in the model
-    """Adds a token by its uid, of which only a hash and the last four characters are kept."""
+    """Adds a token by its uid, which is found again by its hash and shown by its last four characters."""
 
     uid = forms.CharField(label="UID", max_length=36, required=False, help_text="as the station reads it")
 
@@ -153,8 +162,7 @@ class TokenAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
 
     def save_model(self, request: HttpRequest, obj: Token, form: TokenForm, change: bool) -> None:
         if not change:
-            uid = form.cleaned_data["uid"]
-            obj.uid_hash, obj.masked = Token.hash_of(uid), f"•••• {uid[-4:]}"
+            obj.take_uid(form.cleaned_data["uid"])
         super().save_model(request, obj, form, change)
 
 

@@ -1,10 +1,11 @@
 """Tables partitioned by month: the migration operation that makes them and the upkeep that adds months."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
+from typing import Any
 
-from django.db import connection, transaction
-from django.db.migrations.operations import RunSQL
+from django.db import connection, models, transaction
+from django.db.migrations.operations import AlterField, RunSQL, SeparateDatabaseAndState
 from psycopg import sql
 
 RECREATE = """
@@ -33,6 +34,34 @@ class PartitionByMonth(RunSQL):
         return f"Partition {self.table} by month of {self.column}"
 
 
+REKEY = """
+DO $$
+DECLARE old text;
+BEGIN
+    SELECT conname INTO old FROM pg_constraint WHERE conrelid = '{table}'::regclass AND contype = 'p';
+    EXECUTE format('ALTER TABLE {table} DROP CONSTRAINT %I', old);
+    ALTER TABLE {table} ADD PRIMARY KEY ({columns});
+END
+$$
+"""
+
+
+class Rekey(SeparateDatabaseAndState):
+    """Give a partitioned table another primary key, which Django can't; `columns` as CompositePrimaryKey has."""
+
+    def __init__(self, model: str, table: str, columns: Sequence[str], before: Sequence[str]) -> None:
+        self.arguments = {"model": model, "table": table, "columns": columns, "before": before}
+        forward, back = (REKEY.format(table=table, columns=", ".join(names)) for names in (columns, before))
+        key = models.CompositePrimaryKey(*columns, serialize=False)
+        super().__init__([RunSQL(forward, back)], [AlterField(model, "pk", key)])
+
+    def deconstruct(self) -> tuple[str, list[str], dict[str, Any]]:
+        return self.__class__.__qualname__, [], self.arguments
+
+    def describe(self) -> str:
+        return f"Key {self.arguments['table']} by {', '.join(self.arguments['columns'])}"
+
+
 def _months(first: datetime, count: int) -> Iterator[tuple[datetime, datetime]]:
     start = datetime(first.year, first.month, 1, tzinfo=UTC)
     for _ in range(count):
@@ -53,6 +82,14 @@ def ensure_months(table: str, column: str, first: datetime, count: int = 3) -> l
                 _guard_like_the_default(table, name)
                 made.append(name)
     return made
+
+
+def partition_of(table: str, at: datetime) -> str:
+    """The partition that takes a row of `at`."""
+    name = f"{table}_{at.astimezone(UTC):%Y_%m}"
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT to_regclass(%s)", [name])
+        return name if cursor.fetchone()[0] is not None else f"{table}_default"
 
 
 def _guard_like_the_default(table: str, name: str) -> None:

@@ -1,18 +1,18 @@
 """Ask a station to do something. The row is the request; the gateway sends it and writes what came of it."""
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from datetime import timedelta
 from functools import partial
 from typing import Any
 from uuid import UUID
 
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from accounts.models import User
-from charging import nudges
+from charging import command_payloads, local_lists, nudges, profiles, reservations
 from charging.models import ChargingSession, StationCommand
 from stations.models import Station
 
@@ -30,6 +30,7 @@ def request(
     cause_kind: str = "",
     cause_id: UUID | None = None,
     requested_by: User | None = None,
+    idempotency_key: str = "",
 ) -> StationCommand:
     """Write the request; whichever gateway holds the station sends it within a second or so.
 
@@ -43,17 +44,63 @@ def request(
         )
     if not isinstance(payload, dict):
         raise ValidationError({"payload": "an object is needed, such as {}"})
-    command: StationCommand = StationCommand.objects.create(
-        organisation_id=station.organisation_id,
-        station=station,
-        action=action,
-        payload=payload,
-        cause_kind=cause_kind,
-        cause_id=cause_id,
-        requested_by=requested_by,
-    )
-    transaction.on_commit(partial(nudges.command_waits, station.identity))
+    with transaction.atomic():
+        command: StationCommand = StationCommand.objects.create(
+            organisation_id=station.organisation_id,
+            station=station,
+            action=action,
+            payload=payload,
+            cause_kind=cause_kind,
+            cause_id=cause_id,
+            requested_by=requested_by,
+            idempotency_key=idempotency_key,
+        )
+        if keep := KEEPS.get(action):
+            keep(command)
+        transaction.on_commit(partial(nudges.command_waits, station.identity))
     return command
+
+
+class KeyReused(Exception):
+    """An idempotency key came back with another command than the one it was first used for."""
+
+
+def request_once(
+    station: Station, action: str, payload: dict[str, Any], *, cause_kind: str, cause_id: UUID, key: str
+) -> tuple[StationCommand, bool]:
+    """`request` for a program that may repeat itself: the command, and whether it is new.
+
+    The payload is checked whole (ValidationError). The same `key` of the same `cause_id` is the same command;
+    raises KeyReused if it asks for something else.
+    """
+    command_payloads.check(action, payload)
+    known = StationCommand.objects.of(station.organisation_id).filter(cause_id=cause_id, idempotency_key=key)
+    found: StationCommand | None = known.first() if key else None
+    if found is None:
+        found, made = _request_or_find(
+            station, action, payload, cause_kind=cause_kind, cause_id=cause_id, idempotency_key=key
+        )
+        if made:
+            return found, True
+    if (found.station_id, found.action, found.payload) != (station.pk, action, payload):
+        raise KeyReused(f"{key!r} was used for another command")
+    return found, False
+
+
+def _request_or_find(
+    station: Station, action: str, payload: dict[str, Any], **cause: Any
+) -> tuple[StationCommand, bool]:
+    """The new command, or the one that was written with the same key at the same time."""
+    try:
+        with transaction.atomic():
+            command = request(station, action, payload, **cause)
+    except IntegrityError:
+        names = {"cause_id": cause["cause_id"], "idempotency_key": cause["idempotency_key"]}
+        first = StationCommand.objects.of(station.organisation_id).filter(**names).first()
+        if first is None or not cause["idempotency_key"]:
+            raise
+        return first, False
+    return command, True
 
 
 def stop_payload(session: ChargingSession) -> dict[str, Any]:
@@ -98,17 +145,50 @@ def timed_out(command: StationCommand) -> None:
 def expire() -> int:
     """Give up on commands whose station isn't there or doesn't answer; returns how many."""
     now = timezone.now()
-    offline = StationCommand.objects.filter(state=State.PENDING, created_at__lt=now - CONNECT_WITHIN).update(
-        state=State.OFFLINE, answered_at=now
+    return _give_up(State.PENDING, State.OFFLINE, created_at__lt=now - CONNECT_WITHIN) + _give_up(
+        State.SENT, State.TIMED_OUT, sent_at__lt=now - ANSWER_WITHIN
     )
-    silent = StationCommand.objects.filter(state=State.SENT, sent_at__lt=now - ANSWER_WITHIN).update(
-        state=State.TIMED_OUT, answered_at=now
-    )
-    return int(offline + silent)
+
+
+def _give_up(state: str, outcome: str, **since: Any) -> int:
+    with transaction.atomic():
+        silent = StationCommand.objects.select_for_update(skip_locked=True).filter(state=state, **since)
+        commands = list(silent.order_by("created_at")[:1000])
+        given_up = StationCommand.objects.filter(id__in=[command.pk for command in commands])
+        given_up.update(state=outcome, answered_at=timezone.now())
+        for command in commands:
+            command.state = outcome
+            _tell(command)
+    return len(commands)
 
 
 def _finish(command: StationCommand, state: str, answer: dict[str, Any] | None) -> None:
     open_ = Q(state=State.SENT) | Q(state=State.TIMED_OUT)  # a late answer is still the answer
-    StationCommand.objects.filter(open_, pk=command.pk, organisation=command.organisation_id).update(
-        state=state, answer=answer, answered_at=timezone.now()
-    )
+    with transaction.atomic():
+        changed = StationCommand.objects.filter(
+            open_, pk=command.pk, organisation=command.organisation_id
+        ).update(state=state, answer=answer, answered_at=timezone.now())
+        if changed:
+            command.state, command.answer = state, answer
+            _tell(command)
+
+
+def _tell(command: StationCommand) -> None:
+    """What the end of a command means for the record it is about."""
+    if settle := SETTLES.get(command.action):
+        settle(command)
+
+
+Action = StationCommand.Action
+KEEPS: dict[str, Callable[[StationCommand], object]] = {
+    Action.RESERVE_NOW: reservations.requested,
+    Action.SET_CHARGING_PROFILE: profiles.requested,
+}
+SETTLES: dict[str, Callable[[StationCommand], None]] = {
+    Action.RESERVE_NOW: reservations.settled,
+    Action.CANCEL_RESERVATION: reservations.settled,
+    Action.SET_CHARGING_PROFILE: profiles.settled,
+    Action.CLEAR_CHARGING_PROFILE: profiles.settled,
+    Action.SEND_LOCAL_LIST: local_lists.settled,
+    Action.GET_LOCAL_LIST_VERSION: local_lists.settled,
+}

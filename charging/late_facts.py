@@ -32,6 +32,25 @@ _HOLD = """
     RETURN NULL;
 """
 
+_OF_A_SESSION = """
+    IF EXISTS (
+        SELECT 1 FROM fresh f WHERE NOT EXISTS (
+            SELECT 1 FROM charging_chargingsession s
+            WHERE s.id = f.session_id AND s.organisation_id = f.organisation_id)
+    ) THEN
+        RAISE foreign_key_violation
+            USING MESSAGE = 'a reading names a session that its organisation does not have (foreign key)';
+    END IF;
+    RETURN NULL;
+"""
+
+_KEEPS_ITS_READINGS = """
+    IF EXISTS (SELECT 1 FROM charging_reading WHERE session_id = OLD.id) THEN
+        RAISE foreign_key_violation USING MESSAGE = 'the session has readings (foreign key)';
+    END IF;
+    RETURN OLD;
+"""
+
 # A repeat, or a register after the end that adds nothing, changes no price: stations send both all the time.
 READING_MATTERS = """
     f.register_wh IS NOT NULL
@@ -72,6 +91,32 @@ def hold_priced(matters: str) -> pgtrigger.Trigger:
         operation=pgtrigger.Insert,
         referencing=pgtrigger.Referencing(new="fresh"),  # type: ignore[no-untyped-call]  # pgtrigger
         func=_HOLD.format(matters=matters),
+    )
+
+
+def of_a_session() -> pgtrigger.Trigger:
+    """What a foreign key says of readings, once a statement instead of once a row."""
+    return pgtrigger.Trigger(
+        name="is_of_a_session",
+        level=pgtrigger.Statement,
+        when=pgtrigger.After,
+        operation=pgtrigger.Insert,
+        referencing=pgtrigger.Referencing(new="fresh"),  # type: ignore[no-untyped-call]  # pgtrigger
+        func=_OF_A_SESSION,
+    )
+
+
+def stays_with_its_session() -> pgtrigger.Trigger:
+    return pgtrigger.ReadOnly(name="session_is_fixed", fields=["session"])
+
+
+def keeps_its_readings() -> pgtrigger.Trigger:
+    """The other end of that foreign key."""
+    return pgtrigger.Trigger(
+        name="keeps_its_readings",
+        when=pgtrigger.Before,
+        operation=pgtrigger.Delete,
+        func=_KEEPS_ITS_READINGS,
     )
 
 

@@ -21,6 +21,7 @@ GATEWAY_URL = env.str("GATEWAY_URL", default="ws://127.0.0.1:9000/ocpp")
 GATEWAY_ALLOW_PROFILE_0 = env.bool("GATEWAY_ALLOW_PROFILE_0", default=False)
 CHARGING_COST_EVERY_S = env.int("CHARGING_COST_EVERY_S", default=60)  # between costs told to a station
 CHARGING_COST_STEP = env.str("CHARGING_COST_STEP", default="0.10")  # of the currency: told sooner
+API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=600)  # of each key
 GATEWAY_TRUSTED_PROXIES = tuple(env.list("GATEWAY_TRUSTED_PROXIES", default=[]))
 
 INSTALLED_APPS = [

@@ -10,6 +10,7 @@ urlpatterns = [
     path(
         "", include("billing.urls")
     ),  # its webhook view stands in front of dj-stripe's, which only gives names
+    path("api/", include("api.urls")),
     path("stripe/", include("djstripe.urls", namespace="djstripe")),
     path("", include("portal.urls")),
 ]

@@ -22,6 +22,7 @@ logger = logging.getLogger(__name__)
 SWEEP_S = 1.0  # without a nudge
 BREATH_S = 0.02  # between two nudges: what was asked for meanwhile goes in one sweep
 EXPIRE_EVERY_S = 2.0
+SEALED_FOR_S = 3600
 
 
 class Commander:
@@ -97,5 +98,5 @@ def opened(payload: dict[str, Any], version: str) -> dict[str, Any]:
     value = payload.get("value")
     if not is_sealed(value):
         return payload
-    password = unseal(str(value))
+    password = unseal(str(value), within_s=SEALED_FOR_S)
     return {**payload, "value": password.encode().hex() if version == VERSION else password}

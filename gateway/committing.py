@@ -5,12 +5,14 @@ Runs in a thread of its own: everything here blocks.
 
 import logging
 from collections.abc import Sequence
+from struct import Struct
 
 from django.db import InterfaceError, OperationalError, connection, transaction
 
-from accounts.identifiers import uuid7
+from accounts.identifiers import uuid7_bytes
 from charging import ingest
-from charging.ingest import Misfit
+from charging.ingest import Misfit, Outcome
+from charging.ingest.binary import copy_in, microseconds, text, word
 from gateway import frames
 from gateway.privacy import WITH_TAGS, masked
 from gateway.work import Exchange, Refused, Work
@@ -23,8 +25,10 @@ AWAY = {"08", "25", "53", "57", "58"} | AT_ODDS  # connection, read-only, resour
 COPY = """
     COPY gateway_ocppmessage
         (id, at, organisation_id, station_id, direction, message_id, action, payload, answer, verdict)
-    FROM STDIN
+    FROM STDIN (FORMAT BINARY)
 """
+_head = Struct("!h i16s iq i16s i16s").pack
+_length = Struct("!i").pack
 
 
 class DatabaseAway(Exception):
@@ -40,6 +44,7 @@ def commit(batch: Sequence[Exchange]) -> list[bytes]:
     try:
         return _commit(batch)
     except Exception as error:
+        ingest.forget()
         _raise_if_away(error)
         if len(batch) == 1:
             return [_refused(batch[0], error)]
@@ -48,18 +53,28 @@ def commit(batch: Sequence[Exchange]) -> list[bytes]:
 
 def _commit(batch: Sequence[Exchange]) -> list[bytes]:
     with transaction.atomic():
-        outcomes = iter(ingest.commit([fact for exchange in batch for fact in exchange.work.facts]))
-        answers = []
-        rows = []
-        for exchange in batch:
-            own = [next(outcomes) for _ in exchange.work.facts]
-            verdict = exchange.verdict or next(filter(None, (outcome.quarantined for outcome in own)), "ok")
+        outcomes = ingest.commit([fact for exchange in batch for fact in exchange.work.facts])
+        answers, rows, done = [], [], 0
+        for exchange, row_id in zip(batch, uuid7_bytes(len(batch)), strict=True):
+            own = outcomes[done : done + len(exchange.work.facts)]
+            done += len(own)
             answer = exchange.work.answer
             payload = answer if isinstance(answer, bytes) else answer(own)
             answers.append(_frame(exchange, payload))
-            rows.append(_row(exchange, payload, verdict))
-        _log(rows)
+            rows.append(log_row(row_id, exchange, payload, _verdict(exchange, own)))
+        copy_in(COPY, rows)
     return answers
+
+
+def _verdict(exchange: Exchange, outcomes: Sequence[Outcome]) -> str:
+    if exchange.refusal is not None:
+        return exchange.refusal.code
+    if exchange.verdict:
+        return exchange.verdict
+    for outcome in outcomes:
+        if outcome.quarantined:
+            return outcome.quarantined
+    return "ok"
 
 
 def _frame(exchange: Exchange, payload: bytes) -> bytes:
@@ -68,28 +83,26 @@ def _frame(exchange: Exchange, payload: bytes) -> bytes:
     return frames.result(exchange.message_id, payload)
 
 
-def _row(exchange: Exchange, payload: bytes, verdict: str) -> tuple[object, ...]:
+def log_row(row_id: bytes, exchange: Exchange, answer: bytes, verdict: str) -> bytes:
+    """The exchange as a row of the message log for COPY; tags are masked."""
     received, reporter, refusal = exchange.received, exchange.reporter, exchange.refusal
     tagged = received.action in WITH_TAGS or refusal is not None
-    return (
-        uuid7(),
-        received.at,
-        reporter.organisation_id,
-        reporter.station_id,
-        exchange.direction,
-        exchange.message_id,
-        received.action[:64].replace("\0", ""),
-        masked(received.text) if tagged else received.text,
-        payload.decode() if refusal is None else refusal.description.replace("\0", ""),
-        verdict if refusal is None else refusal.code,
+    said = (masked(received.text) if tagged else received.text).encode()
+    told = answer if refusal is None else refusal.description.replace("\0", "").encode()
+    owner = reporter.organisation_id.bytes
+    return b"".join(
+        (
+            _head(10, 16, row_id, 8, microseconds(received.at), 16, owner, 16, reporter.key),
+            word(exchange.direction),
+            text(exchange.message_id),
+            word(received.action[:64].replace("\0", "")),
+            _length(len(said)),
+            said,
+            _length(len(told)),
+            told,
+            word(verdict),
+        )
     )
-
-
-def _log(rows: Sequence[tuple[object, ...]]) -> None:
-    # Django wraps the errors of execute() alone; unwrapped, a lost connection would look like a refusal
-    with connection.cursor() as cursor, connection.wrap_database_errors, cursor.copy(COPY) as copy:
-        for row in rows:
-            copy.write_row(row)
 
 
 def _refused(exchange: Exchange, error: Exception) -> bytes:

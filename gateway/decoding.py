@@ -59,6 +59,8 @@ def instant(text: str, field: str = "timestamp") -> datetime:
     """An ISO 8601 time in UTC; one without a zone is taken as UTC."""
     try:
         at = datetime.fromisoformat(text)
+        if at.tzinfo is UTC:
+            return at
         return at.replace(tzinfo=UTC) if at.tzinfo is None else at.astimezone(UTC)
     except (ValueError, OverflowError):
         raise Refused(

@@ -1,11 +1,10 @@
 """OCPP-J frames: what is a call, an answer or an error, and how ours are written (OCPP-J 1.6, chapter 4)."""
 
 import re
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
-from msgspec import Raw
+from msgspec import Raw, Struct
 
 CALL, CALL_RESULT, CALL_ERROR = 2, 3, 4
 SEND = 6  # OCPP 2.1: a call that wants no answer
@@ -34,22 +33,19 @@ class BadFrame(Exception):
         return self.code if version == "ocpp1.6" else "RpcFrameworkError"
 
 
-@dataclass(slots=True)
-class Call:
+class Call(Struct, gc=False):
     message_id: str
     action: str
     payload: Raw
     wants_answer: bool = True
 
 
-@dataclass(slots=True)
-class CallResult:
+class CallResult(Struct, gc=False):
     message_id: str
     payload: Raw
 
 
-@dataclass(slots=True)
-class CallError:
+class CallError(Struct, gc=False):
     message_id: str
     code: str
     description: str

@@ -1,41 +1,5 @@
-"""The message log: every call between a station and us, with its answer and our verdict."""
+"""The gateway writes the message log, whose table is charging's, where pages and the REST api may read it."""
 
-from django.db import models
+from charging.models import OcppMessage
 
-from accounts.identifiers import uuid7
-from accounts.models import Organisation
-from stations.models import Station
-
-
-class OcppMessage(models.Model):
-    """One call and its answer. Partitioned by month of `at`; old months are dropped.
-
-    Tags are masked in what is kept. No foreign key constraints: this is a log, written at full speed.
-    """
-
-    class Direction(models.TextChoices):
-        RECEIVED = "in", "From the station"
-        SENT = "out", "To the station"
-        EVENT = "event", "Connection"
-
-    pk = models.CompositePrimaryKey("id", "at")
-    id = models.UUIDField(default=uuid7)
-    at = models.DateTimeField()
-    organisation = models.ForeignKey(
-        Organisation, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
-    )
-    station = models.ForeignKey(
-        Station, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
-    )
-    direction = models.CharField(max_length=5, choices=Direction)
-    message_id = models.CharField(max_length=64, help_text="correlates the call with its answer")
-    action = models.CharField(max_length=64)
-    payload = models.TextField(blank=True, help_text="of the call, JSON as it came")
-    answer = models.TextField(blank=True, help_text="payload of the answer, or the error")
-    verdict = models.CharField(max_length=40, help_text="ok, an OCPP error code, or why it is quarantined")
-
-    class Meta:
-        indexes = [models.Index(fields=["station", "-at"], name="ocpp_message_of_station")]
-
-    def __str__(self) -> str:
-        return f"{self.direction} {self.action} {self.at:%Y-%m-%d %H:%M:%S}"
+__all__ = ["OcppMessage"]

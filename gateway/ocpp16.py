@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -21,7 +22,7 @@ from charging.ingest import (
     TagShown,
 )
 from charging.ingest.starts import transaction_number
-from gateway import last_tags
+from gateway import guessing, last_tags
 from gateway.decoding import (
     OCPP_16,
     OFFLINE,
@@ -90,7 +91,7 @@ def status(reporter: Reporter, request: Any, received: Received) -> Work:
 
 
 def authorize(reporter: Reporter, request: Any, _received: Received) -> Work:
-    return Work([TagShown(reporter, request.idTag)], _tag_answer)
+    return Work([TagShown(reporter, request.idTag)], partial(_tag_answer, reporter))
 
 
 def start(reporter: Reporter, request: Any, received: Received) -> Work:
@@ -111,7 +112,7 @@ def start(reporter: Reporter, request: Any, received: Received) -> Work:
     offline = received.at - at > OFFLINE
     fact = Started(reporter, connector_id, key, request.idTag, at, register, raw, doubts, offline)
     misfits = [Misfit(reporter, doubt, "start of a transaction", raw) for doubt in doubts]
-    return Work([fact, *misfits], _start_answer)
+    return Work([fact, *misfits], partial(_start_answer, reporter))
 
 
 def meter_values(reporter: Reporter, request: Any, received: Received) -> Work:
@@ -133,7 +134,7 @@ def stop(reporter: Reporter, request: Any, received: Received) -> Work:
     facts.append(Stopped(reporter, number, at, register, reason, raw, doubts + clock_doubts(at, received)))
     if request.idTag is UNSET:
         return Work(facts)
-    return Work([TagShown(reporter, request.idTag), *facts], _tag_answer)
+    return Work([TagShown(reporter, request.idTag), *facts], partial(_tag_answer, reporter))
 
 
 def data_transfer(_reporter: Reporter, _request: Any, _received: Received) -> Work:
@@ -176,11 +177,11 @@ def _readings(reporter: Reporter, number: str, values: Sequence[Any], received: 
         except BadValue as error:
             facts.append(Misfit(reporter, "bad_value", str(error), received.text))
             continue
-        sampled = msgspec.json.encode(value.sampledValue).decode()
+        sampled = "" if found.said else msgspec.json.encode(value.sampledValue).decode()
         facts.append(
             Metered(
                 reporter, number, at, found.register_wh, found.power_w, found.current_ma,
-                found.soc_percent, sampled, received.text,
+                found.soc_percent, sampled, received.text, found.shape, found.said,
             )
         )  # fmt: skip
         facts += _signed(reporter, number, at, value.sampledValue)
@@ -196,10 +197,12 @@ def _signed(reporter: Reporter, number: str, at: datetime, samples: Sequence[Any
             yield SignedValue(reporter, number, at, context, sample.value, encoding, "", "")
 
 
-def _tag_answer(outcomes: Sequence[Outcome]) -> bytes:
+def _tag_answer(reporter: Reporter, outcomes: Sequence[Outcome]) -> bytes:
+    guessing.note(reporter.station_id, outcomes[0].verdict)
     return b'{"idTagInfo":{"status":"%b"}}' % str(outcomes[0].verdict).encode()
 
 
-def _start_answer(outcomes: Sequence[Outcome]) -> bytes:
+def _start_answer(reporter: Reporter, outcomes: Sequence[Outcome]) -> bytes:
     opened = outcomes[0]
+    guessing.note(reporter.station_id, opened.verdict)
     return json({"transactionId": opened.transaction_id, "idTagInfo": {"status": str(opened.verdict)}})

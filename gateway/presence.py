@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 from uuid import UUID
 
 from django.db import DatabaseError, transaction
+from django.db.models import QuerySet
 from django.utils import timezone
 from picows import WSCloseCode
 
@@ -43,7 +44,8 @@ class Presence:
             old.close(WSCloseCode.POLICY_VIOLATION, "replaced by a newer connection")
         connection.note("Connection", f"opened, {connection.version or 'no subprotocol'}", "opened")
         self.on_change(reporter.identity)
-        self._start(self.database.run(note_connected, reporter, connection.version))
+        silence = timedelta(seconds=self.options.offline_after_s)
+        self._start(self.database.run(note_connected, reporter, connection.version, silence))
 
     def closed(self, connection: Connection) -> None:
         reporter = connection.reporter
@@ -104,10 +106,14 @@ class Presence:
         task.add_done_callback(self._tasks.discard)
 
 
-def note_connected(reporter: Reporter, version: str) -> None:
-    """The station is here: its connectors are again what they were before it went offline."""
+def note_connected(reporter: Reporter, version: str, silence: timedelta) -> None:
+    """The station is here: its connectors are again what they were before it went offline.
+
+    A silence that nobody saw, because no gateway ran, is noted first.
+    """
     now = timezone.now()
     mine = Station.objects.of(reporter.organisation_id).filter(pk=reporter.station_id)
+    _mark_silent(mine.filter(last_seen_at__lt=now - silence), now)
     mine.update(connected_at=now, last_seen_at=now, ocpp_version=version.removeprefix("ocpp"))
     with transaction.atomic():
         ingest.commit(list(_back(reporter, now)))
@@ -118,12 +124,17 @@ def note_seen(station_ids: Iterable[UUID]) -> None:
 
 
 def mark_offline(silence: timedelta) -> int:
-    """Show the connectors of stations as offline that nobody has heard of for `silence`; returns how many."""
+    """Show the connectors of stations as offline that nobody has heard of for `silence`; returns how many.
+
+    They are offline since their station was last heard of: uptime counts the silence, not our noticing it.
+    """
     now = timezone.now()
+    return _mark_silent(Station.objects.filter(last_seen_at__lt=now - silence), now)
+
+
+def _mark_silent(stations: QuerySet[Station], now: datetime) -> int:
     silent = (
-        StatusInterval.objects.filter(
-            until__isnull=True, connector__evse__station__last_seen_at__lt=now - silence
-        )
+        StatusInterval.objects.filter(until__isnull=True, connector__evse__station__in=stations)
         .exclude(status=Status.OFFLINE)
         .select_related("connector__evse__station")[:1000]
     )
@@ -131,7 +142,8 @@ def mark_offline(silence: timedelta) -> int:
     for interval in silent:
         station = interval.connector.evse.station
         reporter = Reporter(station.organisation_id, station.pk, station.identity)
-        facts.append(StatusReported(reporter, interval.connector_id, Status.OFFLINE, now, now))
+        since = max(station.last_seen_at or now, interval.since)
+        facts.append(StatusReported(reporter, interval.connector_id, Status.OFFLINE, since, now))
     with transaction.atomic():
         ingest.commit(facts)
     return len(facts)

@@ -1,11 +1,11 @@
 """What a decoded call comes to: facts to commit, and the answer that may be sent once they are."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
+from msgspec import Struct
 
 from charging.ingest import Fact, Outcome, Reporter
 
@@ -21,17 +21,15 @@ class Refused(Exception):
         self.code, self.description, self.reason = code, description, reason
 
 
-@dataclass(slots=True)
-class Work:
+class Work(Struct, gc=False):
     """Facts of one call, and its answer: JSON, or made from the facts' outcomes. `remark` goes into the log."""
 
-    facts: list[Fact] = field(default_factory=list)
+    facts: list[Fact] = []
     answer: Answer = EMPTY
     remark: str = ""
 
 
-@dataclass(slots=True)
-class Received:
+class Received(Struct, gc=False):
     """A call as it arrived: when, and its payload as text that can be stored."""
 
     at: datetime
@@ -45,8 +43,7 @@ class Station(Protocol):
     def answer(self, frame: bytes) -> None: ...
 
 
-@dataclass(slots=True)
-class Exchange:
+class Exchange(Struct, gc=False):
     """A call on its way through the commit: all that is needed to answer and to log it.
 
     Without `station` there is nobody to answer: our own call, or an event, that is only logged.

@@ -11,6 +11,7 @@ from gateway.work import Exchange
 logger = logging.getLogger(__name__)
 LONGEST_PAUSE_S = 2.0
 
+Answered = Sequence[tuple[Exchange, bytes]]
 Commit = Callable[[Sequence[Exchange]], list[bytes]]
 
 
@@ -33,18 +34,27 @@ class Writer:
         self._wake.set()
 
     async def run(self) -> None:
-        """Commit and answer until cancelled."""
+        """Commit and answer until cancelled; a batch is answered while the next one is being committed."""
+        answering: Answered = ()
         while True:
-            await self._wake.wait()
+            if not self._waiting:
+                self._answer(answering)
+                answering = ()
+                if not self._waiting:
+                    self._idle.set()
+                    await self._wake.wait()
             batch, self._waiting = self._waiting[: self.batch_size], self._waiting[self.batch_size :]
-            if not self._waiting:
-                self._wake.clear()
-            for exchange, frame in zip(batch, await self._committed(batch), strict=True):
-                if exchange.station is not None:
-                    exchange.station.answer(frame)
+            self._wake.clear()
+            committing = asyncio.ensure_future(self._committed(batch))
+            await asyncio.sleep(0)  # it is on its way
+            self._answer(answering)
+            answering = list(zip(batch, await committing, strict=True))
             self.committed += len(batch)
-            if not self._waiting:
-                self._idle.set()
+
+    def _answer(self, answering: Answered) -> None:
+        for exchange, frame in answering:
+            if exchange.station is not None:
+                exchange.station.answer(frame)
 
     async def drain(self, timeout_s: float) -> None:
         """Return when all is answered, or after `timeout_s`."""

@@ -59,6 +59,12 @@ LOOKS: dict[str, Look] = {
     "completed": Look(_("Done"), "check", "ok"),
     "pricing": Look(_("Being priced"), "clock", "busy"),
     "review": Look(_("Being checked"), "info", "warn"),
+    # uptime
+    "down": Look(_("Down now"), "warn", "bad"),
+    "reached": Look(_("Reached"), "check", "ok"),
+    "missed": Look(_("Missed"), "warn", "warn"),
+    "unmeasured": Look(_("Not measured"), "info"),
+    "withdrawn": Look(_("Taken back"), "back"),
 }
 
 

@@ -6,6 +6,7 @@
 - `member(*roles)`: a member of the organisation in the URL. Strangers get 404, as if it did not exist;
   members whose role is not among `roles` get 403. No roles: every role.
 - `staff`: the platform's own people.
+- `api_key`: whoever sends an organisation's API key; tests/api/test_scopes.py walks those routes.
 
 The organisation in the URL is looked up once, by slug *and* membership: that look-up is the tenant check.
 """
@@ -63,6 +64,8 @@ OUTSIDE = {
     "django.contrib.auth": Scope("staff"),
     "unfold": Scope("staff"),
     "django_rq": Scope("staff"),
+    "api.urls": Scope("public"),
+    "ninja": Scope("api_key"),
     "billing.webhooks": Scope("signed"),
     "djstripe": Scope("signed"),
     "django.views.i18n": Scope("public"),

@@ -6,6 +6,7 @@ from portal.driver import actions
 from portal.driver import views as driver
 from portal.guest import live, paying
 from portal.guest import views as guest
+from portal.owner import shared
 from portal.owner import views as owner
 from portal.public import design
 from portal.public import views as public
@@ -35,6 +36,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("driver/sessions/<uuid:session_id>/", driver.session, name="driver-session"),
     path("driver/sessions/<uuid:session_id>/stop/", actions.stop, name="driver-stop"),
     path("driver/sessions/<uuid:session_id>/receipt/", actions.receipt, name="driver-receipt"),
+    path("shared/<str:signed>/", shared.shared, name="shared"),
     path("owner/", owner.organisations, name="organisations"),
     path("owner/<slug:organisation>/", include("portal.owner.urls")),
 ]

@@ -7,7 +7,7 @@ from typing import Any
 
 from accounts.models import Driver, Membership, Organisation, Role, Token, User
 from charging.models import ChargingSession, Reading, SessionState
-from stations.models import EVSE, Connector, Site, Station
+from stations.models import EVSE, Connector, Exclusion, Outage, Site, Station, StatusInterval
 from tariffs.models import Tariff, TariffAssignment, TariffVersion
 
 MONDAY = datetime(2024, 1, 1, tzinfo=UTC)  # a Monday, as the worked examples of docs/pricing.md have it
@@ -179,3 +179,46 @@ def add_readings(session: ChargingSession, readings: Iterable[tuple[int, int]]) 
         )
         for s, register_wh in readings
     )
+
+
+def make_status(
+    connector: Connector, status: str = "Available", since: datetime = LONG_AGO, error_code: str = ""
+) -> StatusInterval:
+    """The connector tells a status, as the gateway writes it: the interval before ends."""
+    StatusInterval.objects.filter(connector=connector, until=None).update(until=since)
+    told: StatusInterval = StatusInterval.objects.create(
+        organisation_id=connector.organisation_id,
+        connector=connector,
+        status=status,
+        since=since,
+        error_code=error_code,
+    )
+    return told
+
+
+def make_outage(station: Station, since: datetime, minutes: int | None = None, number: int = 1) -> Outage:
+    """The station's port `number` was down for `minutes`, or still is."""
+    outage: Outage = Outage.objects.create(
+        organisation_id=station.organisation_id,
+        evse=station.evses.get(number=number),
+        since=since,
+        until=None if minutes is None else since + timedelta(minutes=minutes),
+    )
+    return outage
+
+
+def make_exclusion(at: Station, since: datetime = MONDAY, minutes: int = 60, **fields: Any) -> Exclusion:
+    """A utility interruption at the station's site, for `minutes`."""
+    exclusion: Exclusion = Exclusion.objects.create(
+        organisation_id=at.organisation_id,
+        site=at.site,
+        since=since,
+        until=since + timedelta(minutes=minutes),
+        **{
+            "category": Exclusion.Category.UTILITY,
+            "reason": "no power in the street",
+            "said_by": fields.pop("said_by", None) or make_user(),
+            **fields,
+        },
+    )
+    return exclusion

@@ -1,5 +1,6 @@
-"""Users, organisations and memberships, drivers and their tokens, and the registry of world-wide keys."""
+"""Users, organisations and memberships, drivers and their tokens, API keys, and the registry of world-wide keys."""
 
+from accounts.models.api_key import ApiKey
 from accounts.models.driver import (
     BillingPreference,
     Driver,
@@ -13,6 +14,7 @@ from accounts.models.organisation import Membership, Organisation, RegistryKey, 
 from accounts.models.user import User
 
 __all__ = [
+    "ApiKey",
     "BillingPreference",
     "Driver",
     "DriverBlock",

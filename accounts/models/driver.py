@@ -10,6 +10,7 @@ from django.db import models
 from django.utils import timezone
 
 from accounts.identifiers import uuid7
+from accounts.sealing import BrokenSeal, seal, unseal
 from accounts.tenancy import TenantModel
 
 
@@ -51,7 +52,7 @@ class TokenQuerySet(models.QuerySet["Token"]):
 
 
 class Token(models.Model):
-    """What a station reads: an RFID card, the app, a guest's one-time tag. Kept as a hash, shown masked."""
+    """What a station reads: an RFID card, the app, a guest's one-time tag. Found by its hash, shown masked."""
 
     class Kind(models.TextChoices):
         RFID = "rfid", "RFID card"
@@ -63,6 +64,9 @@ class Token(models.Model):
     kind = models.CharField(max_length=5, choices=Kind, default=Kind.RFID)
     uid_hash = models.CharField(max_length=64, unique=True)
     masked = models.CharField(max_length=24)
+    sealed_uid = models.TextField(
+        blank=True, editable=False, help_text="encrypted, for stations' local lists; cards only"
+    )
     label = models.CharField(max_length=60, blank=True)
     blocked_at = models.DateTimeField(null=True, blank=True)
     blocked_reason = models.CharField(max_length=120, blank=True)
@@ -83,10 +87,27 @@ class Token(models.Model):
 
     @classmethod
     def issue(cls, driver: Driver, uid: str, kind: str = Kind.RFID, **fields: object) -> "Token":
-        """Store a token for `uid`; only its hash and last four characters are kept."""
-        return cls.objects.create(
-            driver=driver, kind=kind, uid_hash=cls.hash_of(uid), masked=f"•••• {uid[-4:]}", **fields
-        )
+        """Store a token for `uid`: its hash, its last four characters, and of a card the uid encrypted."""
+        token = cls(driver=driver, kind=kind, **fields)
+        token.take_uid(uid)
+        token.save(force_insert=True)
+        return token
+
+    def take_uid(self, uid: str) -> None:
+        """Become the token that stations read as `uid`; the caller saves.
+
+        A station's local list needs the cards' own uids: they are kept sealed, and nothing else reads them.
+        """
+        self.uid_hash, self.masked = self.hash_of(uid), f"•••• {uid[-4:]}"
+        self.sealed_uid = seal(uid) if self.kind == self.Kind.RFID else ""
+
+    @property
+    def uid(self) -> str | None:
+        """The uid as a station reads it, if it was kept and the key that sealed it still is ours."""
+        try:
+            return unseal(self.sealed_uid) if self.sealed_uid else None
+        except BrokenSeal:
+            return None
 
     @staticmethod
     def remote_uid(cause: UUID) -> str:

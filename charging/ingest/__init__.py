@@ -6,7 +6,19 @@ Call `commit` inside a transaction. Nothing is priced here: a session that ended
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from charging.ingest import quarantine, readings, signed, starts, statuses, stops, tags, transactions
+from charging.ingest import (
+    known,
+    quarantine,
+    reading_rows,
+    readings,
+    shapes,
+    signed,
+    starts,
+    statuses,
+    stops,
+    tags,
+    transactions,
+)
 from charging.ingest.facts import (
     TAKEN,
     Booted,
@@ -37,6 +49,7 @@ __all__ = [
     "TagShown",
     "TransactionSeen",
     "commit",
+    "forget",
 ]
 
 # Starts before states and readings, which need the session; readings before stops, which close it.
@@ -59,10 +72,19 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
     Raises django.db.Error when the database refuses: then nothing of `facts` is written.
     """
     outcomes = [TAKEN] * len(facts)
+    places: dict[type[Any], list[int]] = {}
+    for number, fact in enumerate(facts):
+        places.setdefault(type(fact), []).append(number)
     for kind, step in STEPS:
-        chosen = [number for number, fact in enumerate(facts) if type(fact) is kind]
-        if chosen:
+        if chosen := places.get(kind):
             results = step([facts[number] for number in chosen])
             for number, outcome in zip(chosen, results, strict=True):
                 outcomes[number] = outcome
     return outcomes
+
+
+def forget() -> None:
+    """Call this when the transaction around `commit` was rolled back: what was learnt in it may not be so."""
+    known.forget_all()
+    shapes.forget()
+    reading_rows.forget()

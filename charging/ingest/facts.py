@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from uuid import UUID
 
+from msgspec import Struct
+
 from accounts.authorisation import Verdict
 
 
@@ -18,6 +20,10 @@ class Reporter:
     sockets: dict[tuple[int, int], UUID] = field(
         default_factory=dict
     )  # by EVSE and connector, as OCPP 2 counts
+    key: bytes = field(init=False)  # the station's id: hashed for each reading, which UUID does slowly
+
+    def __post_init__(self) -> None:
+        self.key = self.station_id.bytes
 
 
 @dataclass(slots=True)
@@ -80,9 +86,12 @@ class SignedValue:
     public_key: str
 
 
-@dataclass(slots=True)
-class Metered:
-    """Registers and more at one instant of a transaction. `sampled` is JSON as it came."""
+class Metered(Struct, gc=False):
+    """Registers and more at one instant of a transaction.
+
+    `sampled` is all that was sampled in JSON, as it came; who has it apart already says `shape` and `said`
+    instead (see `charging.ingest.shapes`).
+    """
 
     reporter: Reporter
     transaction_id: str
@@ -93,6 +102,8 @@ class Metered:
     soc_percent: int | None
     sampled: str
     raw: str = ""
+    shape: str = ""
+    said: str = ""
 
 
 @dataclass(slots=True)

@@ -1,24 +1,24 @@
 """Which session a station's transaction id means, remembered so that a reading need not ask the database."""
 
-from collections import OrderedDict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from uuid import UUID
 
-from charging.ingest.facts import Reporter
+from charging.ingest.facts import Metered, Reporter, SignedValue
 from charging.models import ChargingSession
 
 REMEMBERED = 200_000
-Key = tuple[UUID, str]
+Key = tuple[bytes, str]
 
 
 @dataclass(slots=True)
 class KnownSession:
     """What never changes of a session, and the latest register that this process has seen of it."""
 
-    organisation_id: UUID
+    organisation: bytes
     session_id: UUID
+    key: bytes  # the session's id
     meter_start_wh: int
     last_at: datetime | None
     last_register_wh: int | None
@@ -34,45 +34,56 @@ class KnownSession:
             self.last_at, self.last_register_wh = at, register_wh
 
 
-_remembered: OrderedDict[Key, KnownSession] = OrderedDict()
+_remembered: dict[Key, KnownSession] = {}
 
 
-def known_sessions(asked: Iterable[tuple[Reporter, str]]) -> dict[Key, KnownSession]:
-    """The sessions of (station, transaction id), one query for those not asked before.
+def known_sessions(facts: Sequence[Metered | SignedValue]) -> dict[Key, KnownSession]:
+    """The sessions by (station's key, transaction id), one query for those not asked before.
 
-    A station finds only its own transactions.
+    A station finds only its own transactions. What is returned holds others as well.
     """
-    wanted = {(reporter.station_id, number): reporter for reporter, number in asked}
-    unknown = [(key, reporter) for key, reporter in wanted.items() if key not in _remembered]
+    while len(_remembered) > REMEMBERED:
+        del _remembered[next(iter(_remembered))]  # the one that was learnt first
+    unknown = {
+        (fact.reporter.key, fact.transaction_id): fact.reporter
+        for fact in facts
+        if (fact.reporter.key, fact.transaction_id) not in _remembered
+    }
     if unknown:
         _load(unknown)
-    found = {}
-    for key in wanted:
-        if key in _remembered:
-            _remembered.move_to_end(key)
-            found[key] = _remembered[key]
-    while len(_remembered) > REMEMBERED:
-        _remembered.popitem(last=False)
-    return found
+    return _remembered
 
 
-def forget(keys: Iterable[Key]) -> None:
-    """What was remembered of these has changed in the database."""
-    for key in keys:
-        _remembered.pop(key, None)
+def remember(reporter: Reporter, transaction_id: str, session_id: UUID, meter_start_wh: int) -> None:
+    """A session that this transaction opened."""
+    _remembered[reporter.key, transaction_id] = KnownSession(
+        reporter.organisation_id.bytes, session_id, session_id.bytes, meter_start_wh, None, None
+    )
 
 
-def _load(unknown: list[tuple[Key, Reporter]]) -> None:
-    wanted = {key for key, _ in unknown}
+def forget(transactions: Iterable[tuple[UUID, str]]) -> None:
+    """What was remembered of these (station, transaction id) has changed in the database."""
+    for station_id, number in transactions:
+        _remembered.pop((station_id.bytes, number), None)
+
+
+def forget_all() -> None:
+    """After a rollback: what was learnt inside the transaction may not be so."""
+    _remembered.clear()
+
+
+def _load(unknown: dict[Key, Reporter]) -> None:
     rows = ChargingSession.objects.filter(
-        organisation__in={reporter.organisation_id for _, reporter in unknown},
-        station__in={station for station, _ in wanted},
-        transaction_id__in={number for _, number in wanted},
+        organisation__in={reporter.organisation_id for reporter in unknown.values()},
+        station__in={reporter.station_id for reporter in unknown.values()},
+        transaction_id__in={number for _, number in unknown},
     ).values_list(
         "station_id", "transaction_id",
         "organisation_id", "id", "meter_start_wh", "last_reading_at", "last_register_wh",
     )  # fmt: skip
     for station, number, organisation, session, meter_start, last_at, last_register in rows:
-        key = (station, str(number))
-        if key in wanted:
-            _remembered[key] = KnownSession(organisation, session, meter_start, last_at, last_register)
+        key = (station.bytes, str(number))
+        if key in unknown:
+            _remembered[key] = KnownSession(
+                organisation.bytes, session, session.bytes, meter_start, last_at, last_register
+            )

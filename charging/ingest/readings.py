@@ -1,68 +1,72 @@
 """Store meter values: one row a reading, and the latest of each session on the session itself."""
 
-import hashlib
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
-from charging.ingest.arrays import plain, texts
+from charging.ingest import binary
 from charging.ingest.facts import TAKEN, Metered, Outcome
 from charging.ingest.known import KnownSession, known_sessions
 from charging.ingest.quarantine import Doubt, hold, set_aside
+from charging.ingest.reading_rows import Row, append, insert_singly
+from charging.ingest.reading_rows import forget as forget_partitions
+from charging.ingest.shapes import stored_shapes
+from charging.shapes import split, whole
 
-INSERT = """
-    INSERT INTO charging_reading
-        (id, organisation_id, session_id, at, register_wh, power_w, current_ma, soc_percent, sampled)
-    SELECT id, organisation_id, session_id, at, register_wh, power_w, current_ma, soc_percent, sampled::jsonb
-    FROM unnest(%s::uuid[], %s::uuid[], %s::uuid[], %s::timestamptz[], %s::bigint[], %s::bigint[],
-                %s::bigint[], %s::smallint[], %s::text[])
-      AS v(id, organisation_id, session_id, at, register_wh, power_w, current_ma, soc_percent, sampled)
-    ON CONFLICT DO NOTHING
+# Locks the running sessions of which nothing this late is stored yet. Until the commit no rating sees them, so
+# that none of their readings is late; and all of their readings are new, so that none is a repeat.
+ADVANCE = """
+    UPDATE charging_chargingsession s
+    SET last_reading_at = v.at,
+        last_register_wh = coalesce(v.register_wh, s.last_register_wh),
+        last_power_w = coalesce(v.power_w, s.last_power_w)
+    FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::timestamptz[], %s::bigint[], %s::bigint[])
+      AS v(organisation_id, id, first_at, at, register_wh, power_w)
+    WHERE s.organisation_id = v.organisation_id AND s.id = v.id AND s.state = 'active'
+      AND (s.last_reading_at IS NULL OR s.last_reading_at < v.first_at)
+    RETURNING s.id
 """
 
-UPDATE_LATEST = """
+# The others: repeats, readings out of order, and those of sessions that ended.
+ADVANCE_AT_MOST = """
     UPDATE charging_chargingsession s
     SET last_reading_at = v.at,
         last_register_wh = coalesce(v.register_wh, s.last_register_wh),
         last_power_w = coalesce(v.power_w, s.last_power_w)
     FROM unnest(%s::uuid[], %s::uuid[], %s::timestamptz[], %s::bigint[], %s::bigint[])
-      AS v(organisation_id, session_id, at, register_wh, power_w)
-    WHERE s.organisation_id = v.organisation_id AND s.id = v.session_id AND s.state = 'active'
+      AS v(organisation_id, id, at, register_wh, power_w)
+    WHERE s.organisation_id = v.organisation_id AND s.id = v.id AND s.state = 'active'
       AND (s.last_reading_at IS NULL OR s.last_reading_at <= v.at)
 """
+# However many rows: one look-up in the index for each. A plan made for one batch may read the whole table.
+PLAN_ONCE = "SET LOCAL plan_cache_mode = force_generic_plan"
+
+Taken = tuple[KnownSession, Metered]
+# Key and organisation of a session, the first and the last instant told of it, its latest register and power.
+Span = tuple[bytes, bytes, int, int, int | None, int | None]
 
 
 def store(metered: Sequence[Metered]) -> list[Outcome]:
     """One outcome per reading. What belongs to no session or runs backwards is quarantined."""
-    known = known_sessions((fact.reporter, fact.transaction_id) for fact in metered)
-    good: list[tuple[KnownSession, Metered]] = []
+    known = known_sessions(metered)
+    good: list[Taken] = []
     doubts: list[Doubt] = []
-    outcomes = []
-    for fact in metered:
-        session = known.get((fact.reporter.station_id, fact.transaction_id))
+    outcomes = [TAKEN] * len(metered)
+    for number, fact in enumerate(metered):
+        session = known.get((fact.reporter.key, fact.transaction_id))
         reason = _misfit(session, fact)
-        outcomes.append(Outcome(quarantined=reason) if reason else TAKEN)
         if session is not None and not reason:
             session.advance(fact.at, fact.register_wh)
             good.append((session, fact))
         else:
             doubts.append(_doubt(session, fact, reason))
-    _insert(good)
-    _update_latest(good)
+            outcomes[number] = Outcome(quarantined=reason)
+    if good:
+        _write(good)
     _quarantine(doubts)
     return outcomes
-
-
-def reading_id(session_id: UUID, at: datetime, sampled: str) -> UUID:
-    """A UUIDv7 of the reading's time whose other bits follow from it: a repeat is the same row."""
-    digest = hashlib.blake2b(session_id.bytes + at.isoformat().encode() + sampled.encode(), digest_size=10)
-    bits = int.from_bytes(digest.digest(), "big") & ((1 << 74) - 1)
-    milliseconds = max(int(at.timestamp() * 1000), 0)
-    return UUID(
-        int=(milliseconds << 80) | (0x7 << 76) | (bits >> 62 << 64) | (0b10 << 62) | bits & (1 << 62) - 1
-    )
 
 
 def _misfit(session: KnownSession | None, fact: Metered) -> str:
@@ -83,45 +87,108 @@ def _doubt(session: KnownSession | None, fact: Metered, reason: str) -> Doubt:
     return Doubt(fact.reporter, reason, detail, fact.raw, session.session_id if session else None)
 
 
-def _insert(good: Sequence[tuple[KnownSession, Metered]]) -> None:
-    if not good:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            INSERT,
-            [
-                plain(reading_id(session.session_id, fact.at, fact.sampled) for session, fact in good),
-                plain(session.organisation_id for session, _ in good),
-                plain(session.session_id for session, _ in good),
-                plain(fact.at for _, fact in good),
-                plain(fact.register_wh for _, fact in good),
-                plain(fact.power_w for _, fact in good),
-                plain(fact.current_ma for _, fact in good),
-                plain(fact.soc_percent for _, fact in good),
-                texts(fact.sampled for _, fact in good),
-            ],
-        )
+def _write(good: Sequence[Taken]) -> None:
+    """New readings of running sessions by COPY, the others with a conflict check each."""
+    rows = _rows(good)
+    spans, unclear = _spans(rows)
+    advanced = _advance(spans)
+    fresh: list[Row] = []
+    others: list[Row] = []
+    for row in rows:
+        (fresh if row.session.key in advanced else others).append(row)
+    try:
+        if fresh:
+            with transaction.atomic():
+                append(fresh)
+    except IntegrityError:  # a month was made meanwhile, or a reading was stored and its session not told
+        forget_partitions()
+        others = rows
+    if others:
+        insert_singly(others)
+        _advance_at_most([*unclear, *(span for span in spans if span[0] not in advanced)])
 
 
-def _update_latest(good: Sequence[tuple[KnownSession, Metered]]) -> None:
-    latest: dict[UUID, tuple[KnownSession, Metered]] = {}
+def _rows(good: Sequence[Taken]) -> list[Row]:
+    for _, fact in good:
+        if not fact.said:
+            fact.shape, fact.said = split(fact.sampled)
+    ids = stored_shapes(fact.shape for _, fact in good)
+    rows = []
     for session, fact in good:
-        if session.session_id not in latest or latest[session.session_id][1].at <= fact.at:
-            latest[session.session_id] = (session, fact)
-    if not latest:
-        return
-    rows = [latest[session_id] for session_id in sorted(latest)]
-    with connection.cursor() as cursor:
+        shape = ids.get(fact.shape)
+        if shape is None and fact.shape:
+            fact.shape, fact.said = "", whole(fact.shape, fact.said)
+        rows.append(Row(session, fact, shape))
+    return rows
+
+
+def _spans(rows: Sequence[Row]) -> tuple[list[Span], list[Span]]:
+    """What the rows say of each session; apart, of those where an instant comes twice, maybe a repeat."""
+    by_session: dict[bytes, Span] = {}
+    several: dict[bytes, list[Row]] = {}
+    for row in rows:
+        session, fact = row.session, row.fact
+        if session.key in by_session:
+            several.setdefault(session.key, []).append(row)
+        else:
+            by_session[session.key] = (
+                session.key, session.organisation, row.at_us, row.at_us, fact.register_wh, fact.power_w,
+            )  # fmt: skip
+    unclear = []
+    for key, more in several.items():
+        first = by_session.pop(key)
+        instants = [first[2], *(row.at_us for row in more)]
+        span = _joined(first, sorted(more, key=attrgetter("at_us")))
+        if len(set(instants)) < len(instants):
+            unclear.append(span)
+        else:
+            by_session[key] = span
+    return list(by_session.values()), unclear
+
+
+def _joined(first: Span, rows: Sequence[Row]) -> Span:
+    """The values of the latest reading that told them."""
+    key, organisation, first_us, at_us, register_wh, power_w = first
+    for row in rows:
+        fact, is_later = row.fact, row.at_us >= at_us
+        if fact.register_wh is not None and (is_later or register_wh is None):
+            register_wh = fact.register_wh
+        if fact.power_w is not None and (is_later or power_w is None):
+            power_w = fact.power_w
+        first_us, at_us = min(first_us, row.at_us), max(at_us, row.at_us)
+    return key, organisation, first_us, at_us, register_wh, power_w
+
+
+def _advance(spans: Sequence[Span]) -> set[bytes]:
+    """Move the sessions of which all is new to their latest reading; returns their keys."""
+    if not spans:
+        return set()
+    keys, organisations, firsts, ats, registers, powers = zip(
+        *sorted(spans), strict=True
+    )  # all lock in order
+    with connection.wrap_database_errors, binary.cursor() as cursor:
+        cursor.execute(PLAN_ONCE)
         cursor.execute(
-            UPDATE_LATEST,
+            ADVANCE,
             [
-                plain(session.organisation_id for session, _ in rows),
-                plain(session.session_id for session, _ in rows),
-                plain(fact.at for _, fact in rows),
-                plain(fact.register_wh for _, fact in rows),
-                plain(fact.power_w for _, fact in rows),
+                binary.uuids(organisations), binary.uuids(keys), binary.times(firsts), binary.times(ats),
+                binary.bigints(registers), binary.bigints(powers),
             ],
-        )
+            binary=True,
+        )  # fmt: skip
+        return {session for (session,) in cursor.fetchall()}
+
+
+def _advance_at_most(spans: Sequence[Span]) -> None:
+    keys, organisations, _, ats, registers, powers = zip(*sorted(spans), strict=True)
+    with connection.wrap_database_errors, binary.cursor() as cursor:
+        cursor.execute(
+            ADVANCE_AT_MOST,
+            [
+                binary.uuids(organisations), binary.uuids(keys), binary.times(ats),
+                binary.bigints(registers), binary.bigints(powers),
+            ],
+        )  # fmt: skip
 
 
 def _quarantine(doubts: Sequence[Doubt]) -> None:

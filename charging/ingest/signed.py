@@ -11,11 +11,11 @@ from charging.models import SignedReading
 
 def keep(signed: Sequence[SignedValue]) -> list[Outcome]:
     """Those of unknown transactions are in the raw fact that was set aside, and in the message log."""
-    known = known_sessions((fact.reporter, fact.transaction_id) for fact in signed)
+    known = known_sessions(signed)
     rows = [
         _row(fact, known[key].session_id)
         for fact in signed
-        if (key := (fact.reporter.station_id, fact.transaction_id)) in known
+        if (key := (fact.reporter.key, fact.transaction_id)) in known
     ]
     SignedReading.objects.bulk_create(rows, ignore_conflicts=True, batch_size=500)
     return [TAKEN] * len(signed)

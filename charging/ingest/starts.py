@@ -10,6 +10,7 @@ from accounts.authorisation import Authorisation, Verdict, authorise_all
 from accounts.identifiers import uuid7
 from charging.ingest.arrays import plain, texts
 from charging.ingest.facts import Outcome, Started
+from charging.ingest.known import remember
 from charging.ingest.quarantine import Doubt, set_aside
 from charging.models import ChargingSession
 
@@ -35,6 +36,7 @@ INSERT = """
       AS v(id, organisation_id, source_key, station_id, connector_id, transaction_id, token_id,
            driver_id, doubts, started_at, meter_start_wh)
     ON CONFLICT DO NOTHING
+    RETURNING organisation_id, source_key, id, transaction_id
 """
 
 # A vehicle that was paused before the transaction began is still paused.
@@ -86,14 +88,23 @@ def _opened(wanted: Mapping[Key, Started], known: Mapping[Key, Authorisation]) -
         missing = [fact for key, fact in wanted.items() if key not in found]
         if not missing:
             return found
-        _insert(missing, [known[fact.reporter.organisation_id, fact.uid] for fact in missing], attempt)
-        found |= _find(missing)
+        opened = _insert(
+            missing, [known[fact.reporter.organisation_id, fact.uid] for fact in missing], attempt
+        )
+        for fact in missing:
+            if _key(fact) in opened:
+                session_id, number = opened[_key(fact)]
+                remember(fact.reporter, number, session_id, fact.register_wh)
+        found |= opened
+        found |= _find([fact for fact in missing if _key(fact) not in opened])
     if len(found) < len(wanted):
         raise RuntimeError(f"no free transaction number after {ATTEMPTS} attempts")
     return found
 
 
 def _find(starts: Sequence[Started]) -> Found:
+    if not starts:
+        return {}
     rows = ChargingSession.objects.filter(
         organisation__in={fact.reporter.organisation_id for fact in starts},
         source=SOURCE,
@@ -102,7 +113,7 @@ def _find(starts: Sequence[Started]) -> Found:
     return {(organisation, key): (session, str(number)) for organisation, key, session, number in rows}
 
 
-def _insert(starts: Sequence[Started], verdicts: Sequence[Authorisation], attempt: int) -> None:
+def _insert(starts: Sequence[Started], verdicts: Sequence[Authorisation], attempt: int) -> Found:
     tokens = [verdict.token for verdict in verdicts]
     numbers = (transaction_number(fact.source_key, attempt) for fact in starts)
     with connection.cursor() as cursor:
@@ -122,6 +133,8 @@ def _insert(starts: Sequence[Started], verdicts: Sequence[Authorisation], attemp
                 plain(fact.register_wh for fact in starts),
             ],
         )
+        rows = cursor.fetchall()
+    return {(organisation, key): (session, str(number)) for organisation, key, session, number in rows}
 
 
 def _doubts(fact: Started, authorisation: Authorisation) -> list[str]:

@@ -27,6 +27,17 @@ UPDATE = """
       AS v(organisation_id, id, quality, reasons, ended_at, register_wh, stop_reason, last_at)
     WHERE s.organisation_id = v.organisation_id AND s.id = v.id
 """
+# By pairs: three lists of conditions would be tried in every combination. Two gateways lock in one order.
+LOCK = """
+    SELECT s.id, s.organisation_id, s.station_id, s.transaction_id, s.state, s.quality, s.hold_reasons,
+           s.started_at, s.ended_at, s.meter_start_wh, s.meter_end_wh, s.last_register_wh, s.last_reading_at,
+           s.last_power_w, s.stop_reason
+    FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS v(organisation_id, station_id, transaction_id)
+    JOIN charging_chargingsession s
+      ON s.organisation_id = v.organisation_id AND s.station_id = v.station_id
+     AND s.transaction_id = v.transaction_id
+    ORDER BY s.id FOR UPDATE OF s
+"""
 
 
 def close_sessions(stops: Sequence[Stopped]) -> list[Outcome]:
@@ -70,15 +81,9 @@ def _update(sessions: Sequence[ChargingSession]) -> None:
 
 
 def _locked(stops: Iterable[Stopped]) -> dict[Key, ChargingSession]:
-    rows = (
-        ChargingSession.objects.select_for_update()
-        .filter(
-            organisation__in={fact.reporter.organisation_id for fact in stops},
-            station__in={fact.reporter.station_id for fact in stops},
-            transaction_id__in={fact.transaction_id for fact in stops},
-        )
-        .order_by("id")  # two gateways lock in one order
-    )
+    asked = {(fact.reporter.organisation_id, fact.reporter.station_id, fact.transaction_id) for fact in stops}
+    organisations, stations, numbers = zip(*asked, strict=True)
+    rows = ChargingSession.objects.raw(LOCK, [plain(organisations), plain(stations), texts(numbers)])
     return {(session.station_id, str(session.transaction_id)): session for session in rows}
 
 

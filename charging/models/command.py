@@ -83,6 +83,9 @@ class StationCommand(TenantModel):
     )
     cause_kind = models.CharField(max_length=20, blank=True, help_text="e.g. driver, payment")
     cause_id = models.UUIDField(null=True, blank=True)
+    idempotency_key = models.CharField(
+        max_length=64, blank=True, help_text="of the request that asked for it"
+    )
     created_at = models.DateTimeField(auto_now_add=True)
     sent_at = models.DateTimeField(null=True, blank=True)
     answered_at = models.DateTimeField(null=True, blank=True)
@@ -100,6 +103,11 @@ class StationCommand(TenantModel):
                 condition=~Q(state__in=("sent", "accepted", "timed_out")) | Q(sent_at__isnull=False),
                 name="command_sent_says_when",
             ),
+            models.UniqueConstraint(
+                fields=["organisation", "cause_id", "idempotency_key"],
+                condition=~Q(idempotency_key=""),
+                name="command_request_once",
+            ),
         ]
         indexes = [
             models.Index(fields=["organisation", "station", "-created_at"]),
@@ -116,3 +124,9 @@ class StationCommand(TenantModel):
     @property
     def is_finished(self) -> bool:
         return self.state not in (self.State.PENDING, self.State.SENT)
+
+    @property
+    def outcome(self) -> str:
+        """The station's word on it, such as `Accepted` or `Occupied`; else the error, else our own state."""
+        answer = self.answer if isinstance(self.answer, dict) else {}
+        return str(answer.get("status") or answer.get("error") or self.get_state_display())

@@ -1,4 +1,4 @@
-"""A charging session and the facts a station reported of it: register readings and states in time."""
+"""A charging session, and the states a station reported of it."""
 
 from typing import Any, ClassVar
 
@@ -7,8 +7,7 @@ from django.contrib.postgres.fields import ArrayField
 from django.db import models
 from django.db.models import F, Q
 
-from accounts.identifiers import uuid7
-from accounts.models import Driver, Organisation, Token
+from accounts.models import Driver, Token
 from accounts.tenancy import TenantModel, TenantQuerySet
 from charging import late_facts
 from stations.models import Connector, Station
@@ -140,6 +139,7 @@ class ChargingSession(TenantModel):
             *TenantModel.Meta.triggers,
             late_facts.hold_changed(),
             late_facts.stays_priced(),
+            late_facts.keeps_its_readings(),
         )
 
     def __str__(self) -> str:
@@ -150,35 +150,6 @@ class ChargingSession(TenantModel):
         """Wh so far, or in total once ended."""
         latest = self.meter_end_wh if self.meter_end_wh is not None else self.last_register_wh
         return 0 if latest is None else latest - self.meter_start_wh
-
-
-class Reading(models.Model):
-    """One message's meter values. Partitioned by month of `at`; a repeat has the same key."""
-
-    pk = models.CompositePrimaryKey("id", "at")
-    id = models.UUIDField(default=uuid7)
-    organisation = models.ForeignKey(
-        Organisation, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
-    )
-    session = models.ForeignKey(
-        ChargingSession, on_delete=models.PROTECT, related_name="readings", db_index=False
-    )
-    at = models.DateTimeField()
-    register_wh = models.BigIntegerField(null=True, help_text="Energy.Active.Import.Register, cumulative")
-    power_w = models.BigIntegerField(null=True)
-    current_ma = models.BigIntegerField(null=True)
-    soc_percent = models.SmallIntegerField(null=True)
-    sampled = models.JSONField(null=True, help_text="all sampled values of the message as they came")
-
-    class Meta:
-        indexes = [models.Index(fields=["session", "at"], name="reading_of_session")]
-        triggers: tuple[pgtrigger.Trigger, ...] = (
-            *TenantModel.Meta.triggers,
-            late_facts.hold_priced(late_facts.READING_MATTERS),
-        )
-
-    def __str__(self) -> str:
-        return f"{self.register_wh} Wh at {self.at:%Y-%m-%d %H:%M:%S}"
 
 
 class SessionState(TenantModel):

@@ -1,6 +1,6 @@
 """What a station's public page says: its ports, and what charging costs before anything is asked."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from decimal import ROUND_CEILING, Decimal
 from uuid import UUID
@@ -14,6 +14,7 @@ from accounts.models import RegistryKey
 from charging.rating import tariff_of
 from portal.charts import PriceLine
 from portal.cost import Shares
+from portal.guest.coming import ComingPrice, coming_prices
 from portal.ports import Port, ports_of
 from portal.running import shares_of_result
 from portal.tariff_words import PriceWord, price_words
@@ -46,6 +47,7 @@ class PortOffer:
     tariff_id: UUID | None
     example: Example | None
     hold: Money | None
+    coming: list[ComingPrice] = field(default_factory=list)
 
     @property
     def can_start(self) -> bool:
@@ -89,8 +91,16 @@ def page_of(station: Station, driver_id: UUID | None = None) -> StationPage:
     """The page of `station` as of now, with the prices that hold for this driver."""
     at = timezone.now()
     ports = ports_of(station.organisation, station=station)
-    offers = [_offer(port, at, driver_id) for port in ports]
+    offers = _with_coming(station, [_offer(port, at, driver_id) for port in ports])
     return StationPage(station, offers, at.astimezone(ZoneInfo(station.site.time_zone)))
+
+
+def _with_coming(station: Station, offers: list[PortOffer]) -> list[PortOffer]:
+    """The offers with what each price will be later; looked up once for each tariff version."""
+    coming = {
+        version: coming_prices(station, version) for version in {one.tariff_id for one in offers} if version
+    }
+    return [replace(one, coming=coming[one.tariff_id]) if one.tariff_id else one for one in offers]
 
 
 def _offer(port: Port, at: datetime, driver_id: UUID | None) -> PortOffer:

@@ -1,25 +1,22 @@
-"""An organisation's figures by local day: one query, from the priced sessions."""
+"""An organisation's figures by local day: one query, from the rollups."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import partial
-from typing import Any
 from uuid import UUID
 
-from django.db.models import Count, Exists, OuterRef, QuerySet, Sum
-from django.db.models.functions import TruncDate
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 
 from accounts.models import Organisation
-from charging.models import PricedSession
 from portal import words
 from portal.charts import Series, StackedBars, stacked_bars
 from portal.cost import Shares
 from portal.owner.period import Period
 from portal.tiles import Tile, make_tile
+from revenue.rollups import reading
 
 
 @dataclass(frozen=True)
@@ -31,43 +28,21 @@ class Day:
     sessions: int
 
 
-def counting(organisation: Organisation) -> QuerySet[PricedSession]:
-    """Of each session's pricings, the one that counts: the highest revision."""
-    later = PricedSession.objects.of(organisation).filter(
-        session=OuterRef("session"), revision__gt=OuterRef("revision")
-    )
-    priced: QuerySet[PricedSession] = PricedSession.objects.of(organisation).exclude(Exists(later))
-    return priced
-
-
 def figures_by_day(
     organisation: Organisation, period: Period, site_id: UUID | None = None
 ) -> dict[date, Day]:
-    """The days of the period and of the one before that had sessions, in the organisation's currency."""
-    rows = counting(organisation).filter(
-        currency=organisation.currency,
-        session__started_at__gte=period.start_before,
-        session__started_at__lt=period.end,
-    )
-    if site_id is not None:
-        rows = rows.filter(session__station__site=site_id)
-    sums = {f"sum_{name}": Sum(name) for name in ("energy", "time", "parking", "fees", "tax", "energy_wh")}
-    by_day = (
-        rows.annotate(day=TruncDate("session__started_at", tzinfo=period.zone))
-        .values("day")
-        .order_by("day")
-        .annotate(sessions=Count("id"), **sums)
-    )
-    return {row["day"]: _day(row, organisation.currency) for row in by_day}
+    """The days of the period and of the one before that had anything, in the organisation's currency."""
+    currency = organisation.currency
+    scope = reading.Scope(organisation, currency, period.first_before, period.last, site_id=site_id)
+    return {
+        day: Day(shares_of(sums, currency), sums.energy_wh, sums.sessions)
+        for day, sums in reading.by_day(scope).items()
+    }
 
 
-def _day(row: Mapping[str, Any], currency: str) -> Day:
-    names = ("energy", "time", "parking", "fees", "tax")
-    return Day(
-        Shares(currency, *(Decimal(row[f"sum_{name}"]) for name in names)),
-        int(row["sum_energy_wh"]),
-        int(row["sessions"]),
-    )
+def shares_of(sums: reading.Sums, currency: str) -> Shares:
+    """Sums as the shares of the price line."""
+    return Shares(currency, sums.energy, sums.time, sums.parking, sums.fees, sums.tax)
 
 
 def tiles(days: dict[date, Day], period: Period, currency: str) -> list[Tile]:

@@ -8,6 +8,8 @@ from zoneinfo import ZoneInfo
 from django.http import QueryDict
 from django.utils import timezone
 
+from accounts.models import Organisation
+
 LENGTHS = (7, 30, 90)
 USUAL = 30
 
@@ -32,6 +34,11 @@ class Period:
     def start_before(self) -> datetime:
         """When the earlier period begins, in UTC."""
         return self._midnight(self.first_before)
+
+    @property
+    def start(self) -> datetime:
+        """When this period begins, in UTC."""
+        return self._midnight(self.first)
 
     @property
     def end(self) -> datetime:
@@ -59,3 +66,9 @@ def uuid_of(text: str) -> UUID | None:
         return UUID(text)
     except ValueError:
         return None
+
+
+def day_bounds(day: date, organisation: Organisation) -> tuple[datetime, datetime]:
+    """When a local day of the organisation begins and ends, in UTC."""
+    period = Period(1, day, ZoneInfo(organisation.time_zone))
+    return period.start, period.end

@@ -6,7 +6,7 @@ from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
-from accounts.models import Membership
+from accounts.models import Membership, Role
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,11 @@ class Entry:
 
 ENTRIES = (
     Entry("today", _("Today"), "chart"),
+    Entry("revenue", _("Revenue"), "book", (Role.OWNER, Role.MANAGER, Role.ACCOUNTANT, Role.VIEWER)),
     Entry("sessions", _("Sessions"), "list"),
     Entry("stations", _("Stations"), "station"),
+    Entry("uptime", _("Uptime"), "clock"),
+    Entry("prices", _("Prices"), "bolt"),
 )
 
 

@@ -92,12 +92,24 @@ def fixed(value: Decimal) -> str:
     return words.number(value, 2)
 
 
+@register.filter
+def digits(value: Decimal, count: int) -> str:
+    """A number with `count` digits after the point."""
+    return words.number(value, count)
+
+
 @register.simple_tag
 def kwh(energy_wh: int, digits: int = 2) -> SafeString:
     """Energy with its unit small."""
     return format_html(
         '<span class="number">{}&nbsp;<span class="unit">kWh</span></span>', words.kwh(energy_wh, digits)
     )
+
+
+@register.filter
+def in_kwh(energy_wh: int) -> str:
+    """Energy in a column whose unit stands in its head."""
+    return words.kwh(energy_wh, 1)
 
 
 @register.filter

@@ -7,8 +7,8 @@ import pytest
 from django.db import connection
 
 from accounts.partitions import ensure_all, ensure_months
-from tests.builders import add_readings, make_session
-from tests.raw import refused_by
+from tests.builders import add_readings, make_organisation, make_session
+from tests.raw import copy_row, refused_by
 
 pytestmark = pytest.mark.django_db
 LATER = datetime(2031, 11, 20, tzinfo=UTC)
@@ -54,10 +54,14 @@ def test_the_daily_upkeep_knows_every_partitioned_table_and_repeats_quietly() ->
     assert partition_of(session.pk) == {f"charging_reading_{now:%Y_%m}"}
 
 
-def test_a_partition_refuses_a_reading_of_no_session() -> None:
+def test_a_reading_is_of_a_session_of_its_organisation_for_good() -> None:
     session = make_session(readings=[(0, 0)])
     reading = session.readings.get()
-    with refused_by("foreign key"), connection.cursor() as cursor:
+    with refused_by("foreign key"):
+        copy_row(reading, organisation_id=make_organisation().pk)
+    with refused_by("Cannot update"), connection.cursor() as cursor:
         cursor.execute(
             "UPDATE charging_reading SET session_id = gen_random_uuid() WHERE id = %s", [reading.id]
         )
+    with refused_by("foreign key"), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM charging_chargingsession WHERE id = %s", [session.pk])

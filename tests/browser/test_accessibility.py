@@ -49,6 +49,8 @@ def addresses(site: str, settings: Settings) -> dict[str, list[str]]:
         f"/owner/{slug}/sessions/{sessions[0].pk}/",
         f"/owner/{slug}/stations/",
         f"/owner/{slug}/stations/{station.pk}/code/",
+        f"/owner/{slug}/uptime/",
+        f"/owner/{slug}/uptime/ports/{place.evse_id}/",
         "/accounts/email/",
         "/accounts/password/change/",
         "/accounts/2fa/",

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 import pytest
 from django.db import OperationalError, connection
 
+from accounts.identifiers import uuid7
 from charging import ingest
 from charging.ingest import Fact, Outcome, Reporter, StatusReported
 from charging.models import QuarantinedFact
@@ -111,7 +112,7 @@ def test_answers_are_held_while_the_database_is_away_and_then_sent_in_order() ->
     async def scenario() -> list[bytes]:
         writer, listener = Writer(10, flaky), Listener()
         running = asyncio.create_task(writer.run())
-        reporter = Reporter(*[NOW] * 3)  # type: ignore[arg-type]  # not looked at
+        reporter = Reporter(uuid7(), uuid7(), "CP1")
         for number in range(3):
             received = Received(NOW, "Heartbeat", "{}")
             writer.submit(Exchange(listener, str(number), received, Work(), reporter))

@@ -17,7 +17,7 @@ def read(*samples: dict[str, Any]) -> Measured:
 
 
 def test_a_bare_value_is_the_energy_register_in_wh() -> None:
-    assert read({"value": "1234"}) == Measured(register_wh=1234)
+    assert read({"value": "1234"}) == Measured(register_wh=1234, shape='[{"value":""}]', said="1234")
 
 
 @pytest.mark.parametrize(
@@ -42,7 +42,8 @@ def test_power_current_and_charge_are_read_in_their_units() -> None:
         {"value": "55", "measurand": "SoC", "unit": "Percent", "location": "EV"},
         {"value": "230", "measurand": "Voltage", "unit": "V"},
     )
-    assert found == Measured(None, 11_040, 16_020, 55)
+    assert (found.register_wh, found.power_w, found.current_ma) == (None, 11_040, 16_020)
+    assert (found.soc_percent, found.said) == (55, "11.04 16.02 55 230")
 
 
 def test_phases_are_summed_unless_there_is_a_total() -> None:
@@ -74,5 +75,6 @@ def test_an_energy_register_that_is_no_number_of_wh_is_refused(value: str) -> No
 
 
 def test_other_values_that_make_no_sense_are_left_out() -> None:
-    assert read({"value": "broken", "measurand": "SoC"}, {"value": "1"}) == Measured(register_wh=1)
+    found = read({"value": "broken", "measurand": "SoC"}, {"value": "1"})
+    assert (found.soc_percent, found.register_wh) == (None, 1)
     assert read({"value": "250", "measurand": "SoC"}).soc_percent is None

@@ -9,6 +9,7 @@ from billing import charges
 from billing.models import DriverHistoryEntry
 from charging import rating
 from charging.models import ChargingSession
+from revenue import rollups
 from stations.models import Connector
 from tests.builders import connector_of, make_site, make_station, make_tariff, make_tariff_document
 
@@ -42,5 +43,6 @@ def make_charged_sessions(connector: Connector, driver: Driver, count: int) -> l
     )
     rating.sweep(limit=count)
     charges.sweep(limit=count)
+    rollups.sweep()
     assert DriverHistoryEntry.objects.filter(driver=driver).count() >= count
     return list(sessions)

@@ -1,20 +1,33 @@
 """Every view says who may see it, and a tenant sees only its own."""
 
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
+from django.utils import timezone
 
 from accounts.models import Organisation, Role
 from charging.models import ChargingSession
 from portal.scopes import OUTSIDE, scope_of
-from stations.models import Station
-from tests.builders import connector_of, make_member, make_organisation, make_session, make_site, make_station
+from revenue.dynamic.switching import rule_set_for
+from revenue.models import Feed, PriceRule, ShareLink
+from stations.models import EVSE, Site, Station
+from tests.builders import (
+    connector_of,
+    make_exclusion,
+    make_member,
+    make_organisation,
+    make_session,
+    make_site,
+    make_station,
+    make_tariff,
+)
 
 pytestmark = pytest.mark.django_db
-KINDS = {"public", "guest_link", "driver", "member", "staff", "signed"}
+KINDS = {"public", "guest_link", "driver", "member", "staff", "signed", "api_key"}
 
 
 def views(resolver: URLResolver, prefix: str = "") -> Iterator[tuple[str, URLPattern]]:
@@ -47,6 +60,7 @@ def test_a_view_without_a_scope_is_found() -> None:
 def test_the_packages_that_carry_their_own_checks_are_a_closed_list() -> None:
     assert set(OUTSIDE) <= {
         "allauth",
+        "api.urls",
         "billing.webhooks",
         "django.contrib.admin",
         "django.contrib.auth",
@@ -55,13 +69,40 @@ def test_the_packages_that_carry_their_own_checks_are_a_closed_list() -> None:
         "django.views.static",
         "django_rq",
         "djstripe",
+        "ninja",
         "unfold",
     }
+
+
+def share_of(tenant: Organisation) -> object:
+    owner, later = make_member(tenant).user, timezone.now() + timedelta(days=1)
+    return ShareLink.objects.create(organisation=tenant, name="x", made_by=owner, expires_at=later).pk
+
+
+def rule_of(tenant: Organisation) -> PriceRule:
+    """A rule of the prices at the tenant's one site."""
+    found: PriceRule | None = PriceRule.objects.of(tenant).first()
+    if found is not None:
+        return found
+    site = Site.objects.of(tenant).get()
+    make_tariff(organisation=tenant, site=site)
+    rule_set = rule_set_for(site)
+    made: PriceRule = PriceRule.objects.create(
+        organisation=tenant, rule_set=rule_set, position=0, name="r", amount=0
+    )
+    return made
 
 
 OWN: dict[str, Callable[[Organisation], object]] = {
     "session_id": lambda tenant: ChargingSession.objects.of(tenant).get().pk,
     "station_id": lambda tenant: Station.objects.of(tenant).get().pk,
+    "evse_id": lambda tenant: EVSE.objects.of(tenant).get().pk,
+    "exclusion_id": lambda tenant: make_exclusion(Station.objects.of(tenant).get()).pk,
+    "share_id": share_of,
+    "day": lambda _tenant: "2026-05-04",
+    "site_id": lambda tenant: Site.objects.of(tenant).get().pk,
+    "rule_id": lambda tenant: rule_of(tenant).pk,
+    "feed_id": lambda tenant: Feed.objects.get_or_create(organisation=tenant, name="day ahead")[0].pk,
 }
 """By the name of a URL's variable: the id of a row of the tenant, made if it isn't there."""
 

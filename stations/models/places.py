@@ -195,6 +195,10 @@ class Status(models.TextChoices):
     OFFLINE = "Offline", "Offline"
 
 
+DOWN = (Status.FAULTED, Status.UNAVAILABLE, Status.OFFLINE)
+"""Statuses in which a connector can't charge anybody (23 CFR 680.116: not online, or not available)."""
+
+
 class StatusInterval(TenantModel):
     """A connector was in one status from `since` until `until`; the open interval is its status now."""
 
@@ -219,7 +223,14 @@ class StatusInterval(TenantModel):
             ),
             models.CheckConstraint(condition=Q(status__in=Status.values), name="status_known"),
         ]
-        indexes = [models.Index(fields=["organisation", "connector", "-since"])]
+        indexes = [
+            models.Index(fields=["organisation", "connector", "-since"]),
+            models.Index(
+                fields=["organisation", "connector", "until"],
+                condition=Q(status__in=("Faulted", "Unavailable", "Offline")),
+                name="status_interval_down",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.connector}: {self.status} since {self.since:%Y-%m-%d %H:%M}"

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0003_driver_block_kind'),
-        ('charging', '0006_command_actions'),
+        ('charging', '0009_compact_readings'),
         ('stations', '0002_station_credentials'),
     ]
 

@@ -1,0 +1,32 @@
+"""Rollups and what revenue management keeps beside them."""
+
+from revenue.models.dynamic import (
+    Feed,
+    FeedValue,
+    PlannedPrice,
+    PriceDecision,
+    PriceRule,
+    RuleSet,
+    RuleSetEvent,
+)
+from revenue.models.electricity import ElectricityPrice
+from revenue.models.rollups import OwnerHour, RollupMark, RollupState, StationDay
+from revenue.models.sharing import ReportSubscription, SentReport, ShareLink
+
+__all__ = [
+    "ElectricityPrice",
+    "Feed",
+    "FeedValue",
+    "OwnerHour",
+    "PlannedPrice",
+    "PriceDecision",
+    "PriceRule",
+    "ReportSubscription",
+    "RollupMark",
+    "RollupState",
+    "RuleSet",
+    "RuleSetEvent",
+    "SentReport",
+    "ShareLink",
+    "StationDay",
+]
