@@ -23,6 +23,8 @@ CHARGING_COST_EVERY_S = env.int("CHARGING_COST_EVERY_S", default=60)  # between 
 CHARGING_COST_STEP = env.str("CHARGING_COST_STEP", default="0.10")  # of the currency: told sooner
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=600)  # of each key
 GATEWAY_TRUSTED_PROXIES = tuple(env.list("GATEWAY_TRUSTED_PROXIES", default=[]))
+GATEWAY_CLIENT_CERTIFICATE_HEADER = env.str("GATEWAY_CLIENT_CERTIFICATE_HEADER", default="")
+GATEWAY_TLS_CIPHERS = env.str("GATEWAY_TLS_CIPHERS", default="ECDHE+AESGCM:ECDHE+CHACHA20")
 
 INSTALLED_APPS = [
     "unfold",
