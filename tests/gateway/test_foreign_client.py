@@ -36,7 +36,7 @@ class Car201(ChargePoint201):  # type: ignore[misc]  # the package has no types
 
     asked: asyncio.Event
 
-    @on("RequestStartTransaction")
+    @on("RequestStartTransaction")  # type: ignore[untyped-decorator]  # as above
     async def start(self, id_token: dict[str, Any], remote_start_id: int, **more: Any) -> Any:
         self.started = (id_token, remote_start_id)
         self.asked.set()
@@ -50,7 +50,7 @@ class Car21(ChargePoint21, Car201):  # type: ignore[misc]  # the package has no 
 class Car16(ChargePoint16):  # type: ignore[misc]  # the package has no types
     asked: asyncio.Event
 
-    @on("RemoteStartTransaction")
+    @on("RemoteStartTransaction")  # type: ignore[untyped-decorator]  # as above
     async def start(self, id_tag: str, **more: Any) -> Any:
         self.started = id_tag
         self.asked.set()

@@ -1,5 +1,6 @@
 """Who tries tags out at a station learns little, and is reported; a driver there only waits."""
 
+from typing import Any
 from uuid import UUID, uuid4
 
 import pytest
@@ -24,7 +25,7 @@ def test_many_unknown_tags_are_slowed_and_reported_once(
     make_token(uid="TAG")
     if version == "ocpp1.6":
         charger = connect(station)
-        payloads = [{"idTag": f"GUESS{n}"} for n in range(20)]
+        payloads: list[dict[str, Any]] = [{"idTag": f"GUESS{n}"} for n in range(20)]
     else:
         charger = ScriptedStation2(gateway, station.identity, PASSWORD)
         payloads = [{"idToken": {"idToken": f"GUESS{n}", "type": "ISO14443"}} for n in range(20)]
