@@ -7,6 +7,7 @@ DAY = 86_400
 SCHEDULE = (
     Task("charging.rating.pin_sweep", every_s=1),
     Task("charging.rating.sweep", every_s=1),
+    Task("charging.running_cost.sweep", every_s=2),
     Task("charging.quality.close_stale", every_s=300),
     Task("stations.uptime.sweep", every_s=30),
     Task("revenue.maintenance.windows.sweep", every_s=15),
