@@ -8,23 +8,12 @@ start; tax follows the net.
 
 A piece is a row (organisation, station, tariff, currency, zone, hour_s: the local hour's start in Unix
 seconds, and the measures). The placeholder {chosen} is a query for the ids of sessions, {credited} and {down}
-are conditions on credit notes `d` and status intervals `i`.
+are conditions on credit notes `d` and outages `outage`.
 """
 
 from billing.minor_units import THREE_DECIMAL, ZERO_DECIMAL
-
-HOUR_S = 3600
-MONEY = (
-    "energy", "time", "parking", "fees", "net", "tax", "gross", "charged_net", "charged_tax", "refund_net",
-    "refund_tax", "energy_cost",
-)  # fmt: skip
-COUNTS = (
-    "sessions", "failed_starts", "energy_wh", "occupied_s", "charging_s", "parked_s", "idle_s", "down_s",
-    "down_excluded_s",
-)  # fmt: skip
-SUMMED = (*COUNTS, *MONEY)
-MEASURES = (*SUMMED, "peak_w")
-PLACE = ("organisation_id", "station_id", "tariff_id", "currency", "zone", "hour_s")
+from revenue.rollups.down_time import OF_DOWN_TIME
+from revenue.rollups.measures import HOUR_S, row
 
 
 def _codes(currencies: frozenset[str]) -> str:
@@ -180,12 +169,7 @@ costed AS (
 )"""
 
 
-def _row(**given: str) -> str:
-    """The select list of a piece: what isn't given is nothing."""
-    return ", ".join(f"{given.get(name, '0')} AS {name}" for name in MEASURES)
-
-
-SESSION_ROW = _row(
+SESSION_ROW = row(
     sessions="CASE WHEN is_first THEN 1 ELSE 0 END",
     failed_starts="CASE WHEN is_first AND all_wh <= 0 THEN 1 ELSE 0 END",
     energy_wh="energy_wh",
@@ -205,18 +189,18 @@ SESSION_ROW = _row(
     energy_cost="CASE WHEN cost_currency = currency THEN energy_cost ELSE 0 END",
     peak_w="greatest(power_w, energy_wh)",  # Wh in an hour are the mean W of it
 )
-WHERE = ", ".join(PLACE)
+PLACE = "organisation_id, station_id, tariff_id, currency, zone, hour_s"
 
 OF_SESSIONS = f"""
-    SELECT {WHERE}, {SESSION_ROW} FROM costed
+    SELECT {PLACE}, {SESSION_ROW} FROM costed
     UNION ALL
-    SELECT organisation_id, station_id, tariff_id, cost_currency, zone, hour_s, {_row(energy_cost="energy_cost")}
+    SELECT organisation_id, station_id, tariff_id, cost_currency, zone, hour_s, {row(energy_cost="energy_cost")}
     FROM costed WHERE cost_currency <> currency AND energy_cost <> 0"""
 
 OF_CREDIT_NOTES = f"""
     SELECT d.organisation_id, s.station_id, v.tariff_id, d.currency, site.time_zone,
         floor(extract(epoch FROM date_trunc('hour', d.issued_at, site.time_zone)))::bigint,
-        {_row(refund_net="d.net", refund_tax="d.tax")}
+        {row(refund_net="d.net", refund_tax="d.tax")}
     FROM billing_document d
     JOIN billing_sessioncharge c ON c.organisation_id = d.organisation_id AND c.id = d.charge_id
     JOIN charging_pricedsession p ON p.id = c.priced_id
@@ -226,33 +210,6 @@ OF_CREDIT_NOTES = f"""
     JOIN stations_site site ON site.id = station.site_id
     WHERE d.kind = 'credit_note' AND {{credited}}"""
 
-DOWN_ROW = _row(
-    down_s="CASE WHEN i.status <> 'Unavailable' THEN down.s ELSE 0 END",
-    down_excluded_s="CASE WHEN i.status = 'Unavailable' THEN down.s ELSE 0 END",
-)
-OF_DOWN_TIME = f"""
-    SELECT i.organisation_id, e.station_id, '00000000-0000-0000-0000-000000000000'::uuid, o.currency,
-        site.time_zone, h.hour_s,
-        {DOWN_ROW}
-    FROM stations_statusinterval i
-    JOIN stations_connector k ON k.id = i.connector_id
-    JOIN stations_evse e ON e.id = k.evse_id
-    JOIN stations_station station ON station.id = e.station_id
-    JOIN stations_site site ON site.id = station.site_id
-    JOIN accounts_organisation o ON o.id = i.organisation_id
-    CROSS JOIN LATERAL (
-        SELECT floor(extract(epoch FROM i.since))::bigint AS from_s,
-            floor(extract(epoch FROM i.until))::bigint AS to_s
-    ) span
-    CROSS JOIN LATERAL generate_series(
-        floor(extract(epoch FROM date_trunc('hour', i.since, site.time_zone)))::bigint, span.to_s - 1,
-        {HOUR_S}
-    ) AS h(hour_s)
-    CROSS JOIN LATERAL (
-        SELECT least(h.hour_s + {HOUR_S}, span.to_s) - greatest(h.hour_s, span.from_s) AS s
-    ) down
-    WHERE i.status IN ('Faulted', 'Offline', 'Unavailable') AND i.until IS NOT NULL AND {{down}}"""
-
 PIECES = f"""{COUNTED}, {HOURS}, {METERED}, {SHARED}, {COSTED},
 pieces AS ({OF_SESSIONS}
     UNION ALL {OF_CREDIT_NOTES}
@@ -261,5 +218,5 @@ pieces AS ({OF_SESSIONS}
 
 
 def pieces(chosen: str, credited: str, down: str) -> str:
-    """The WITH list up to `pieces`, for the sessions, credit notes and status intervals named."""
+    """The WITH list up to `pieces`, for the sessions, credit notes and outages named."""
     return PIECES.format(chosen=chosen, credited=credited, down=down)

@@ -26,7 +26,7 @@ SLICE_PIECES = pieces(
         SELECT s.id FROM charging_chargingsession s WHERE s.organisation_id = %(organisation)s
           AND s.state = 'priced' AND s.started_at >= %(since)s AND s.started_at < %(until)s""",
     credited="d.organisation_id = %(organisation)s AND %(is_first)s",
-    down="i.organisation_id = %(organisation)s AND %(is_first)s",
+    down="outage.organisation_id = %(organisation)s AND %(is_first)s",
 )
 SLICES = """
 SELECT started_at FROM (

@@ -129,10 +129,11 @@ STATION_PIECES = pieces(
     credited="""d.id IN (
         SELECT d2.id FROM spans JOIN billing_document d2 ON d2.organisation_id = %(organisation)s
           AND d2.kind = 'credit_note' AND d2.issued_at >= spans.starts AND d2.issued_at < spans.ends)""",
-    down="""i.id IN (
-        SELECT i2.id FROM spans JOIN stations_statusinterval i2 ON i2.organisation_id = %(organisation)s
-          AND i2.until IS NOT NULL AND i2.status IN ('Faulted', 'Offline', 'Unavailable')
-          AND i2.until >= spans.starts AND i2.since < spans.ends)""",
+    down="""outage.id IN (
+        SELECT o.id FROM spans JOIN stations_evse e
+          ON e.organisation_id = %(organisation)s AND e.station_id = spans.station_id
+        JOIN stations_outage o ON o.organisation_id = %(organisation)s AND o.evse_id = e.id
+          AND o.until >= spans.starts AND o.since < spans.ends)""",
 )
 HOUR_SPANS = """
 spans AS MATERIALIZED (
@@ -148,10 +149,9 @@ HOUR_PIECES = pieces(
         SELECT d2.id FROM spans JOIN billing_document d2 ON d2.organisation_id = %(organisation)s
           AND d2.kind = 'credit_note' AND d2.issued_at >= spans.starts
           AND d2.issued_at < spans.ends + interval '1 hour')""",
-    down="""i.id IN (
-        SELECT i2.id FROM spans JOIN stations_statusinterval i2 ON i2.organisation_id = %(organisation)s
-          AND i2.until IS NOT NULL AND i2.status IN ('Faulted', 'Offline', 'Unavailable')
-          AND i2.until >= spans.starts AND i2.since < spans.ends + interval '1 hour')""",
+    down="""outage.id IN (
+        SELECT o.id FROM spans JOIN stations_outage o ON o.organisation_id = %(organisation)s
+          AND o.until >= spans.starts AND o.since < spans.ends + interval '1 hour')""",
 )
 
 
