@@ -12,6 +12,7 @@ are conditions on credit notes `d` and outages `outage`.
 """
 
 from billing.minor_units import THREE_DECIMAL, ZERO_DECIMAL
+from revenue.rollups.archived import READINGS
 from revenue.rollups.down_time import OF_DOWN_TIME
 from revenue.rollups.measures import HOUR_S, row
 
@@ -47,6 +48,7 @@ counted AS MATERIALIZED (
           AND later.session_id = p.session_id AND later.revision > p.revision)
 )"""
 
+# The planner takes a series for a thousand rows and an array for ten, which is nearer to a session's hours.
 HOURS = f"""
 hours AS (
     SELECT c.*, h.hour_s, greatest(h.hour_s, c.start_s) AS from_s, least(h.hour_s + {HOUR_S}, c.end_s) AS to_s,
@@ -54,7 +56,9 @@ hours AS (
     FROM (
         SELECT *, floor(extract(epoch FROM date_trunc('hour', to_timestamp(start_s), zone)))::bigint AS first_s
         FROM counted
-    ) c, LATERAL generate_series(c.first_s, greatest(c.first_s, c.end_s - 1), {HOUR_S}) AS h(hour_s)
+    ) c, LATERAL unnest(ARRAY(
+        SELECT generate_series(c.first_s, greatest(c.first_s, c.end_s - 1), {HOUR_S})
+    )) AS h(hour_s)
 ),
 steps AS (
     SELECT n.session_id, n.state, floor(extract(epoch FROM n.at))::bigint AS from_s,
@@ -75,7 +79,7 @@ paused AS (
 peaks AS (
     SELECT c.id, floor(extract(epoch FROM date_trunc('hour', r.at, c.zone)))::bigint AS hour_s,
         max(r.power_w) AS power_w
-    FROM counted c JOIN charging_reading r ON r.organisation_id = c.organisation_id
+    FROM counted c JOIN {READINGS} r ON r.organisation_id = c.organisation_id
       AND r.session_id = c.id AND r.at > c.started_at AND r.at < c.ended_at
       AND r.register_wh IS NOT NULL AND r.power_w > 0
     GROUP BY 1, 2
@@ -83,7 +87,7 @@ peaks AS (
 
 # The register at an hour's end lies on the line between the readings around it. Readings strictly inside the
 # session that carry a register are those which, coming late, hold it (charging.late_facts): so they mark it.
-METERED = """
+METERED = f"""
 metered AS (
     SELECT h.*, coalesce(paused.parked_s, 0)::bigint AS parked_s, coalesce(paused.idle_s, 0)::bigint AS idle_s,
         coalesce(peaks.power_w, 0) AS power_w,
@@ -96,14 +100,14 @@ metered AS (
     FROM hours h
     LEFT JOIN LATERAL (
         SELECT r.register_wh AS wh, floor(extract(epoch FROM r.at))::bigint AS at_s
-        FROM charging_reading r
+        FROM {READINGS} r
         WHERE r.organisation_id = h.organisation_id AND r.session_id = h.id
           AND r.at > h.started_at AND r.at <= to_timestamp(h.to_s) AND r.register_wh IS NOT NULL
         ORDER BY r.at DESC, r.register_wh DESC LIMIT 1
     ) lo ON NOT h.is_last
     LEFT JOIN LATERAL (
         SELECT r.register_wh AS wh, floor(extract(epoch FROM r.at))::bigint AS at_s
-        FROM charging_reading r
+        FROM {READINGS} r
         WHERE r.organisation_id = h.organisation_id AND r.session_id = h.id
           AND r.at > to_timestamp(h.to_s) AND r.at < h.ended_at AND r.register_wh IS NOT NULL
         ORDER BY r.at, r.register_wh DESC LIMIT 1

@@ -9,8 +9,8 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.models import Organisation
-from charging import quality
-from charging.models import PricedSession
+from charging import curves, quality
+from charging.models import PricedSession, Reading
 from revenue import rollups
 from revenue.models import ElectricityPrice, OwnerHour, RollupMark, StationDay
 from stations import uptime
@@ -146,6 +146,26 @@ def test_a_late_reading_moves_energy_between_hours_and_adds_none(organisation: O
     add_readings(session, [(1800, 9000)])
     settled(organisation)
     assert [row["energy_wh"] for row in rows(OwnerHour, organisation)] == [9000, 1000]
+
+
+def test_readings_that_are_in_curves_alone_split_a_session_as_they_did(organisation: Organisation) -> None:
+    start = datetime(2020, 3, 4, 12, 30, tzinfo=UTC)
+    place = make_place(organisation, "Asia/Kathmandu")  # whose hours begin at a quarter past
+    steps = [(900, 2000), (899, 1900), (2690, 6000), (2700, 8000), (2701, 8100), (4500, 9001), (6100, 9500)]
+    session = close(place, start=start, seconds=7200, energy_wh=10_001, readings=steps)
+    Reading.objects.filter(session=session, register_wh=8100).update(power_w=44_000)
+    settled(organisation)
+    before = [rows(model, organisation) for model in ROLLUPS]
+    assert len(before[1]) == 3
+    assert max(row["peak_w"] for row in before[1]) == 44_000
+    curves.archive(organisation.pk, session.pk)
+    Reading.objects.filter(session=session).delete()
+    settled(organisation)
+    rollups.rebuild(organisation.pk)
+    assert [rows(model, organisation) for model in ROLLUPS] == before
+    add_readings(session, [(2700, 8050)])  # comes late, and counts beside what the curve tells
+    settled(organisation)
+    assert [rows(model, organisation) for model in ROLLUPS] != before
 
 
 def test_a_waived_session_leaves_zeros_and_no_row_is_deleted(organisation: Organisation) -> None:
