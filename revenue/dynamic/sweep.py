@@ -13,7 +13,7 @@ from django.utils import timezone
 from pricing import PricingError
 from revenue.dynamic.documents import Document, document_at, forbids
 from revenue.dynamic.engine import SLOT, Decision, Situation, decide, next_slot
-from revenue.dynamic.expected import seasonal_means
+from revenue.dynamic.expected import outlook_for
 from revenue.dynamic.guardrails import Guardrails
 from revenue.dynamic.observing import observe
 from revenue.dynamic.reading import history_of, planned_for, rails_of, rules_of
@@ -61,7 +61,7 @@ def _decide(rule_set: RuleSet, rails: Guardrails, slot: datetime, now: datetime)
     given = Situation(
         rules=rules_of(rule_set),
         rails=rails,
-        signals=observe(rule_set, slot, now, seasonal_means(rule_set.site, now)),
+        signals=observe(rule_set, slot, now, outlook_for(rule_set.site, now)),
         now=now,
         slot=slot,
         zone=ZoneInfo(rule_set.site.time_zone),

@@ -9,14 +9,15 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from accounts.models import Organisation, Role
-from charging.models import ChargingSession
+from accounts.models import ApiKey, Organisation, Role
+from charging.models import ChargingSession, OcppMessage
 from portal.scopes import OUTSIDE, scope_of
 from revenue.dynamic.switching import rule_set_for
 from revenue.models import Experiment, Feed, PriceRule, ShareLink
 from stations.models import EVSE, Site, Station
 from tests.builders import (
     connector_of,
+    make_candidate,
     make_exclusion,
     make_member,
     make_organisation,
@@ -24,6 +25,8 @@ from tests.builders import (
     make_site,
     make_station,
     make_tariff,
+    make_window,
+    make_work_order,
 )
 
 pytestmark = pytest.mark.django_db
@@ -111,11 +114,17 @@ def experiment_of(tenant: Organisation) -> Experiment:
 
 OWN: dict[str, Callable[[Organisation], object]] = {
     "session_id": lambda tenant: ChargingSession.objects.of(tenant).get().pk,
+    "key_id": lambda tenant: ApiKey.issue(tenant, "Fleet system")[0].pk,
+    "message_id": lambda tenant: OcppMessage.objects.of(tenant).get().pk[0],
+    "way": lambda _tenant: "reset",
     "station_id": lambda tenant: Station.objects.of(tenant).get().pk,
     "evse_id": lambda tenant: EVSE.objects.of(tenant).get().pk,
+    "order_id": lambda tenant: make_work_order(Station.objects.of(tenant).get()).pk,
+    "window_id": lambda tenant: make_window(Station.objects.of(tenant).get()).pk,
     "exclusion_id": lambda tenant: make_exclusion(Station.objects.of(tenant).get()).pk,
     "share_id": share_of,
     "day": lambda _tenant: "2026-05-04",
+    "candidate_id": lambda tenant: make_candidate(tenant).pk,
     "site_id": lambda tenant: Site.objects.of(tenant).get().pk,
     "experiment_id": lambda tenant: experiment_of(tenant).pk,
     "rule_id": lambda tenant: rule_of(tenant).pk,
@@ -130,7 +139,11 @@ SEEN = (200, 302, 405)  # a page, a download's redirect, a page that takes POST 
 def tenant() -> Organisation:
     """An organisation with one station and one session."""
     organisation = make_organisation()
-    make_session(connector_of(make_station(make_site(organisation))))
+    station = make_station(make_site(organisation))
+    make_session(connector_of(station))
+    OcppMessage.objects.create(
+        organisation=organisation, station=station, at=timezone.now(), direction="in", action="Heartbeat"
+    )
     return organisation
 
 
