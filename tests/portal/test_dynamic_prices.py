@@ -175,7 +175,7 @@ def test_decisions_are_listed_and_taken_away(client: Client, place: Place, clock
     assert "always dearer" in lines[1]
 
 
-@pytest.mark.parametrize("name", ["set-up", "on", "off", "guardrails", "rule-new"])
+@pytest.mark.parametrize("name", ["set-up", "on", "off", "guardrails", "rule-new", "plan-publish"])
 def test_a_strangers_and_a_viewers_post_changes_nothing(client: Client, place: Place, name: str) -> None:
     before = (RuleSetEvent.objects.count(), PriceRule.objects.count())
     given = {**GUARDRAILS, "name": "x", "action": "percent", "percent": "1"}
