@@ -11,6 +11,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from pricing import PricingError
+from revenue.dynamic.alerting import tell
 from revenue.dynamic.documents import Document, document_at, forbids
 from revenue.dynamic.engine import SLOT, Decision, Situation, decide, next_slot
 from revenue.dynamic.expected import outlook_for
@@ -72,7 +73,9 @@ def _decide(rule_set: RuleSet, rails: Guardrails, slot: datetime, now: datetime)
     version, why_not = _carry_out(rule_set, rails, decision)
     for alert in decision.alerts:
         log.warning("prices at %s: %s", rule_set.site, alert)
-    return _keep(rule_set, given, decision, version, why_not)
+    row = _keep(rule_set, given, decision, version, why_not)
+    tell(row)
+    return row
 
 
 def _carry_out(rule_set: RuleSet, rails: Guardrails, decision: Decision) -> tuple[TariffVersion | None, str]:

@@ -66,7 +66,7 @@ def proposed(client: Client, place: Place, **changes: object) -> tuple[str, str]
 
 def test_a_proposal_says_what_it_brings_and_what_that_rests_on(client: Client, place: Place) -> None:
     words, signed = proposed(client, place)
-    assert "more than the normal price's 40.00 EUR" in words  # 8 sessions of 10 kWh at 0.50
+    assert "40.00 EUR; the fullest hour" in words  # 8 sessions of 10 kWh at 0.50
     assert "the mean of 8 weeks, 448 sessions" in words
     assert "an elasticity of −0.50" in words
     assert "only your guardrails end it" in words
@@ -89,7 +89,7 @@ def test_grid_prices_are_counted_where_they_are_known(client: Client, place: Pla
             received_at=NOW,
         )
     words, _signed = proposed(client, place)
-    assert "normal price's 32.00 EUR" in words
+    assert "32.00 EUR; the fullest hour" in words
     assert "counted at the prices of the site's grid feed" in words
     assert "only your guardrails end it" not in words
 
