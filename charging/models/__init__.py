@@ -2,6 +2,7 @@
 the message log, and what stations were asked to keep: reservations, profiles, local lists."""
 
 from charging.models.command import StationCommand
+from charging.models.curve import SessionCurve
 from charging.models.display import CostNotice, StationDisplay
 from charging.models.local_list import LocalList
 from charging.models.message import OcppMessage
@@ -25,6 +26,7 @@ __all__ = [
     "Reading",
     "Reservation",
     "SampleShape",
+    "SessionCurve",
     "SessionReview",
     "SessionState",
     "SignedReading",

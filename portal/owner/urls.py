@@ -7,6 +7,11 @@ from portal.owner import (
     dynamic,
     dynamic_setup,
     electricity,
+    experiments,
+    forecast,
+    maintenance,
+    placement,
+    replay,
     revenue,
     sharing,
     stations_messages,
@@ -15,24 +20,10 @@ from portal.owner import (
     stations_stickers,
     uptime,
     views,
+    windows,
 )
 
 STATION = "stations/<uuid:station_id>/"
-    dynamic,
-    dynamic_setup,
-    electricity,
-    maintenance,
-    dynamic,
-    dynamic_setup,
-    electricity,
-    forecast,
-    placement,
-    revenue,
-    sharing,
-    uptime,
-    views,
-    windows,
-)
 
 urlpatterns: list[URLPattern] = [
     path("", views.today, name="today"),
@@ -74,6 +65,13 @@ urlpatterns: list[URLPattern] = [
     path("maintenance/orders/<uuid:order_id>/", maintenance.work_order, name="work-order"),
     path("maintenance/orders/<uuid:order_id>/act/", maintenance.work_order_act, name="work-order-act"),
     path("prices/", dynamic.prices, name="prices"),
+    path("prices/replay/", replay.replay, name="prices-replay"),
+    path("prices/experiments/", experiments.experiments, name="experiments"),
+    path("prices/experiments/new/", experiments.experiment_new, name="experiment-new"),
+    path("prices/experiments/<uuid:experiment_id>/", experiments.experiment, name="experiment"),
+    path(
+        "prices/experiments/<uuid:experiment_id>/stop/", experiments.experiment_stop, name="experiment-stop"
+    ),
     path("prices/feeds/", dynamic_setup.feeds, name="prices-feeds"),
     path("prices/feeds/<uuid:feed_id>/", dynamic_setup.feed, name="prices-feed"),
     path("prices/rules/<uuid:rule_id>/", dynamic_setup.rule, name="prices-rule"),

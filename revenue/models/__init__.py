@@ -10,6 +10,7 @@ from revenue.models.dynamic import (
     RuleSetEvent,
 )
 from revenue.models.electricity import ElectricityPrice
+from revenue.models.experiments import Experiment, ExperimentSite
 from revenue.models.forecast import HolidayRegion, SiteForecast
 from revenue.models.placement import Candidate
 from revenue.models.rollups import OwnerHour, RollupMark, RollupState, StationDay
@@ -18,6 +19,8 @@ from revenue.models.sharing import ReportSubscription, SentReport, ShareLink
 __all__ = [
     "Candidate",
     "ElectricityPrice",
+    "Experiment",
+    "ExperimentSite",
     "Feed",
     "FeedValue",
     "HolidayRegion",

@@ -1,7 +1,7 @@
 """Every view says who may see it, and a tenant sees only its own."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.http import HttpResponse
@@ -13,7 +13,7 @@ from accounts.models import ApiKey, Organisation, Role
 from charging.models import ChargingSession, OcppMessage
 from portal.scopes import OUTSIDE, scope_of
 from revenue.dynamic.switching import rule_set_for
-from revenue.models import Feed, PriceRule, ShareLink
+from revenue.models import Experiment, Feed, PriceRule, ShareLink
 from stations.models import EVSE, Site, Station
 from tests.builders import (
     connector_of,
@@ -96,6 +96,22 @@ def rule_of(tenant: Organisation) -> PriceRule:
     return made
 
 
+def experiment_of(tenant: Organisation) -> Experiment:
+    """An experiment that the tenant registered."""
+    made: Experiment = Experiment.objects.get_or_create(
+        organisation=tenant,
+        name="e",
+        defaults={
+            "low_percent": -20,
+            "high_percent": 20,
+            "starts_on": date(2030, 1, 7),
+            "seed": 1,
+            "power": 0,
+        },
+    )[0]
+    return made
+
+
 OWN: dict[str, Callable[[Organisation], object]] = {
     "session_id": lambda tenant: ChargingSession.objects.of(tenant).get().pk,
     "key_id": lambda tenant: ApiKey.issue(tenant, "Fleet system")[0].pk,
@@ -110,6 +126,7 @@ OWN: dict[str, Callable[[Organisation], object]] = {
     "day": lambda _tenant: "2026-05-04",
     "candidate_id": lambda tenant: make_candidate(tenant).pk,
     "site_id": lambda tenant: Site.objects.of(tenant).get().pk,
+    "experiment_id": lambda tenant: experiment_of(tenant).pk,
     "rule_id": lambda tenant: rule_of(tenant).pk,
     "feed_id": lambda tenant: Feed.objects.get_or_create(organisation=tenant, name="day ahead")[0].pk,
 }

@@ -14,7 +14,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0003_driver_block_kind'),
-        ('charging', '0009_compact_readings'),
+        ('charging', '0010_session_curves'),
         ('stations', '0002_station_credentials'),
     ]
 
