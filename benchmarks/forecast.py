@@ -23,6 +23,8 @@ from revenue.forecast.calendar import HOURS, Calendar, Floats, calendar_of, loca
 from revenue.forecast.engine import Outlook, forecast
 from revenue.forecast.history import History, Sessions, history_of, since_first_start
 from revenue.forecast.profile import holiday_factor
+from revenue.placement.rates import Seen, leave_one_out
+from revenue.placement.sites import kind_of
 
 PINBALL_BAR, RMSE_BAR, COVERAGE_BAR, MS_BAR = 0.70, 0.78, (0.77, 0.83), 2.0
 
@@ -60,7 +62,23 @@ def measure(data: DataSet) -> Iterator[Figure]:
         print(line(name, score))
         total += score
     print(line("all", total), "\n")
+    yield from new_sites(data, histories)
     yield from summary(data.name, total, clock.ms)
+
+
+def new_sites(data: DataSet, histories: dict[str, History]) -> Iterator[Figure]:
+    """How far off the rates of new sites are for sites that they don't know: leave-one-site-out."""
+    seen = [
+        Seen(site.name, kind_of(site.power_w), len(site.sessions.start) / (site.connectors * days))
+        for site in data.sites
+        if (days := np.count_nonzero(histories[site.name].seen))
+    ]
+    found = leave_one_out(seen)
+    if found is not None:
+        name = f"{data.name}: a new site's rate, missed by a factor of"
+        yield Figure(f"{name} (median)", found.median, "x")
+        yield Figure(f"{name} (one in five beyond)", found.p80, "x")
+        yield Figure(f"{data.name}: new sites inside their 80 % band", 100 * found.in_band, "%")
 
 
 def summary(name: str, total: Comparison, ms: float) -> Iterator[Figure]:

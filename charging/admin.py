@@ -21,6 +21,7 @@ from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 from accounts.administration import BY_ORGANISATION, ReasonForm, RecordAdmin, problems, then_go_to
 from accounts.models import User
 from charging import command_payloads, commands, quality
+from charging.curves import points_of
 from charging.models import (
     ChargingProfile,
     ChargingSession,
@@ -28,7 +29,6 @@ from charging.models import (
     LocalList,
     PricedSession,
     QuarantinedFact,
-    Reading,
     Reservation,
     SessionReview,
     SessionState,
@@ -121,11 +121,10 @@ class ChargingSessionAdmin(RecordAdmin):
 
     @admin.display(description="latest readings")
     def readings(self, session: ChargingSession) -> str:
-        latest = Reading.objects.filter(organisation=session.organisation_id, session=session)
-        rows = latest.order_by("-at").values_list("at", "register_wh", "power_w")[:READINGS_SHOWN]
+        latest = reversed(points_of(session)[-READINGS_SHOWN:])
         shown = (
             (f"{at:%Y-%m-%d %H:%M:%S}", "" if register is None else register, "" if power is None else power)
-            for at, register, power in rows
+            for at, register, power, _, _ in latest
         )
         lines = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", shown)
         return format_html("<table><tr><th>at (UTC)</th><th>Wh</th><th>W</th></tr>{}</table>", lines)

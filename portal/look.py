@@ -87,13 +87,13 @@ LOOKS: dict[str, Look] = {
     "unmeasured": Look(_("Not measured"), "info"),
     "withdrawn": Look(_("Taken back"), "back"),
     # work orders and planned maintenance
-    "waiting": Look(_("Nobody yet"), "clock", "warn"),
+    "nobody": Look(_("Nobody yet"), "clock", "warn"),
     "assigned": Look(_("Taken"), "account", "busy"),
     "works_again": Look(_("Works again"), "check", "ok"),
     "closed": Look(_("Closed"), "check"),
     "planned": Look(_("Planned"), "clock", "busy"),
     "underway": Look(_("Now"), "pause", "warn"),
-    "over": Look(_("Over"), "check"),
+    "window_over": Look(_("Over"), "check"),
     "called_off": Look(_("Called off"), "cross"),
 }
 

@@ -153,7 +153,7 @@ def _chart(found: Forecast, site: Site, measure: Measure) -> BandChart:
     bands = [tuple(measure.number(value) for value in three) for three in ahead][:AHEAD_DAYS]
     return band_chart(
         _("%(what)s by day") % {"what": measure.name},
-        [date_format(day, "D j M") for day in days],
+        [date_format(day, "j M") for day in days],
         [measure.number(value) if told else None for value, told in zip(row, seen.seen, strict=True)],
         [*[None] * BACK_DAYS, *bands],  # type: ignore[list-item]  # a tuple of three from a generator
         label=measure.text,

@@ -52,7 +52,7 @@ def state_of(order: WorkOrder) -> str:
         return "closed"
     if order.cleared_at is not None:
         return "works_again"
-    return "assigned" if order.assignee_id else "waiting"
+    return "assigned" if order.assignee_id else "nobody"
 
 
 @member()

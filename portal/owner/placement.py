@@ -200,7 +200,6 @@ def doubt_of(survey: Survey) -> str:
 
 def _port_row(survey: Survey, asked: Asked, currency: str) -> PortRow:
     now, plan = survey.plan.steps[0], survey.plan
-    paid = payback(plan.gain_money, asked.cost) if asked.cost else None
     return PortRow(
         survey,
         doubt_of(survey),
@@ -215,8 +214,17 @@ def _port_row(survey: Survey, asked: Asked, currency: str) -> PortRow:
         words.money(now.money.value, currency) if survey.net is not None else "",
         _range(plan.gain),
         words.money(plan.gain_money.value, currency) if survey.net is not None else "",
-        _months(paid) if paid else (_("not in sight") if asked.cost else ""),
+        _payback_words(survey, asked),
     )
+
+
+def _payback_words(survey: Survey, asked: Asked) -> str:
+    if asked.cost is None:
+        return ""
+    if survey.net is None:
+        return _("no priced sessions")
+    paid = payback(survey.plan.gain_money, asked.cost)
+    return _months(paid) if paid else _("not in sight")
 
 
 def _range(values: Range) -> str:

@@ -139,5 +139,5 @@ def _state(window: PlannedWindow, now: datetime) -> str:
     if window.cancelled_at is not None:
         return "called_off"
     if window.until <= now:
-        return "over"
+        return "window_over"
     return "planned" if window.since > now else "underway"

@@ -55,6 +55,8 @@ class Demand:
     @property
     def doubt(self) -> str:
         """Why demand can't be known: `few`, `crowded` or `never_free`; empty where it can."""
+        if self.seen < LEAST_STARTS:
+            return "few"
         if self.crowded:
             return "crowded"
         if self.unknown.any():
@@ -141,7 +143,7 @@ def _by_week(slots: npt.NDArray[np.generic], calendar: Calendar) -> Floats:
     weekday = np.repeat((calendar.weekday + np.arange(calendar.days)) % WEEK, HOURS)
     hour = np.tile(np.arange(HOURS), calendar.days)
     summed = np.bincount(weekday * HOURS + hour, slots.astype(np.float64), WEEK * HOURS)
-    return np.asarray(summed).reshape(WEEK, HOURS)
+    return np.asarray(summed, dtype=np.float64).reshape(WEEK, HOURS)
 
 
 def _shape(starts: Floats, free: Floats, lasted: Floats) -> tuple[Floats, npt.NDArray[np.bool_]]:

@@ -18,7 +18,8 @@ from stations.models import Status, StatusInterval
 from tests.admin_world import make_kept_by_the_station
 from tests.billing.journeys import charge_at, make_payer, make_place, settle
 from tests.browser.conftest import DESK, PHONE, OpenPage, log_in
-from tests.builders import make_member, make_session, make_user, make_work_order
+from tests.builders import make_candidate, make_member, make_session, make_user, make_work_order
+from tests.revenue.test_forecast_making import record_sessions
 
 PASSWORD = "plug-in-and-charge"
 
@@ -39,6 +40,9 @@ def addresses(site: str, settings: Settings) -> dict[str, list[str]]:
         place, driver=driver, seconds=None, transaction_id="5", start=timezone.now() - timedelta(minutes=9)
     )
     settle()
+    record_sessions(place, 90, 3)
+    for north in ("52.37", "52.39"):
+        make_candidate(place.organisation, latitude=north)
     station, slug = place.evse.station, place.organisation.slug
     make_kept_by_the_station(station)
     message = OcppMessage.objects.create(
@@ -86,6 +90,8 @@ def addresses(site: str, settings: Settings) -> dict[str, list[str]]:
         f"/owner/{slug}/maintenance/reliability/",
         f"/owner/{slug}/maintenance/windows/",
         f"/owner/{slug}/maintenance/orders/{make_work_order(place.evse.station).pk}/",
+        f"/owner/{slug}/forecast/",
+        f"/owner/{slug}/placement/",
         "/accounts/email/",
         "/accounts/password/change/",
         "/accounts/2fa/",

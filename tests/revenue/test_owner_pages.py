@@ -36,11 +36,11 @@ def _nothing_kept() -> None:
 
 @pytest.fixture
 def port() -> Connector:
-    """The only port of a site in Edinburgh, with ten months of sessions."""
+    """One of two ports of a site in Edinburgh, with ten months of sessions."""
     site = make_site(
         time_zone="Europe/London", country="GB", name="Harbour", latitude="55.95", longitude="-3.19"
     )
-    connector = connector_of(make_station(site))
+    connector = connector_of(make_station(site, evses=2))
     record_sessions(connector, 300, 6)
     return connector
 
@@ -53,12 +53,17 @@ def url(name: str, port: Connector, **more: object) -> str:
     return reverse(f"portal:{name}", kwargs={"organisation": site_of(port).organisation.slug, **more})
 
 
+def taken(client: Client, address: str) -> list[str]:
+    """The lines of a page's CSV."""
+    return client.get(address, {"format": "csv"}).getvalue().decode().splitlines()
+
+
 def test_the_forecast_page_says_what_to_expect_and_on_what_basis(client: Client, port: Connector) -> None:
     client.force_login(make_member(port.organisation, Role.VIEWER).user)
     page = client.get(url("forecast", port))
     text = text_of(page)
     assert "Harbour can expect about 8" in text
-    assert "of 1 ports in use" in text
+    assert "of 2 ports in use" in text
     assert "Based on 1,800 sessions over" in text
     assert "Hours inside the 80 % interval" in text
     assert "Public holidays of (GB)" not in text
@@ -67,9 +72,7 @@ def test_the_forecast_page_says_what_to_expect_and_on_what_basis(client: Client,
 
 def test_all_hours_can_be_taken_away(client: Client, port: Connector) -> None:
     client.force_login(make_member(port.organisation).user)
-    lines = (
-        b"".join(client.get(url("forecast", port), {"format": "csv"}).streaming_content).decode().splitlines()
-    )
+    lines = taken(client, url("forecast", port))
     assert lines[0].endswith("hour_utc,hour_local,starts,starts_low,starts_high,energy_wh,energy_wh_low,"
                              "energy_wh_high,ports_in_use,ports_in_use_low,ports_in_use_high")  # fmt: skip
     assert len(lines) in (360, 361, 362)
@@ -114,9 +117,9 @@ def test_the_placement_page_says_what_another_port_would_win(client: Client, por
     page = client.get(url("placement", port), {"cost": "4000"})
     text = text_of(page)
     assert "Another AC port at Harbour would win about" in text
-    assert "1 AC port · " in text
+    assert "2 AC ports · " in text
     assert "Advice on a location from sessions alone is not supported" in text
-    lines = b"".join(client.get(url("placement", port), {"format": "csv"}).streaming_content).splitlines()
+    lines = taken(client, url("placement", port))
     assert len(lines) == 5
     for nonsense in (
         {"cost": "x", "reach": "-1", "most": "1e99", "budget": "NaN"},

@@ -12,7 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0004_api_keys_and_sealed_uids'),
-        ('revenue', '0004_dynamic'),
+        ('revenue', '0005_station_day_of_station'),
         ('stations', '0003_uptime_and_repair'),
     ]
 

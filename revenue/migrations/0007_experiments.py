@@ -12,8 +12,7 @@ class Migration(migrations.Migration):
 
     dependencies = [
         ('accounts', '0004_api_keys_and_sealed_uids'),
-        ('revenue', '0005_forecast'),
-        ('revenue', '0005_station_day_of_station'),
+        ('revenue', '0006_forecast'),
         ('stations', '0003_uptime_and_repair'),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
