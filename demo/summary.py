@@ -54,6 +54,7 @@ def first_receipt(seconds: float = PATIENCE_S) -> Document | None:
 def story(receipt: Document) -> Iterator[str]:
     """A session from the station's facts to the PDF, a line each."""
     charge = receipt.charge
+    assert charge is not None, "a receipt is of a charge"
     session = charge.session
     yield f"A session at {session.station}: {session.energy_wh / 1000:.3f} kWh, {_minutes(session)} min"
     yield from _priced(charge.priced)

@@ -7,6 +7,7 @@ DAY = 86_400
 SCHEDULE = (
     Task("charging.rating.pin_sweep", every_s=1),
     Task("charging.rating.sweep", every_s=1),
+    Task("charging.running_cost.sweep", every_s=2),
     Task("charging.quality.close_stale", every_s=300),
     Task("stations.uptime.sweep", every_s=30),
     Task("revenue.maintenance.windows.sweep", every_s=15),
@@ -19,6 +20,9 @@ SCHEDULE = (
     Task("charging.profiles.sweep", every_s=30),
     Task("billing.invoicing.sweep", every_s=3600, slow=True),
     Task("accounts.partitions.ensure_all", every_s=DAY, slow=True),
+    Task("billing.invoicing.sweep", every_s=3600),
+    Task("revenue.forecast.sweep", every_s=30),
+    Task("accounts.partitions.ensure_all", every_s=DAY),
     Task("charging.curves.archive_sweep", every_s=300, slow=True),
     Task("charging.curves.drop_old_readings", every_s=DAY, slow=True),
     Task("gateway.retention.drop_old_messages", every_s=DAY, slow=True),

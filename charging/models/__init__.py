@@ -3,6 +3,7 @@ the message log, and what stations were asked to keep: reservations, profiles, l
 
 from charging.models.command import StationCommand
 from charging.models.curve import SessionCurve
+from charging.models.display import CostNotice, StationDisplay
 from charging.models.local_list import LocalList
 from charging.models.message import OcppMessage
 from charging.models.priced import PricedSession
@@ -16,6 +17,7 @@ from charging.models.signed import SignedReading
 __all__ = [
     "ChargingProfile",
     "ChargingSession",
+    "CostNotice",
     "ImportBatch",
     "LocalList",
     "OcppMessage",
@@ -29,4 +31,5 @@ __all__ = [
     "SessionState",
     "SignedReading",
     "StationCommand",
+    "StationDisplay",
 ]

@@ -59,6 +59,8 @@ class Fleet:
 
     async def _visits(self, station: SimulatedStation) -> None:
         await station.booted.wait()
+        if station.plan.floods:
+            return
         chance = station.chance
         while self.sessions_per_hour > 0:
             await asyncio.sleep(chance.expovariate(self.sessions_per_hour / 3600))
@@ -76,6 +78,26 @@ class Fleet:
         evse = max(station.free(), key=lambda one: one.max_power_w)
         charge = Charge(FIRST_ENERGY_WH, min(FIRST_POWER_W, evse.max_power_w))
         station.begin(evse, self.tags[0], charge, authorize=True, pause_s=FIRST_PAUSE_S)
+
+    def state(self) -> str:
+        """In a line: how many are connected and charging, how much is acknowledged and waits."""
+        connected = sum(station.wire.is_open for station in self.stations)
+        charging = sum(evse.transaction is not None for one in self.stations for evse in one.evses.values())
+        told = sum(self.ledger.counts.get(kind, 0) for kind in ("start", "meter", "stop"))
+        waiting = sum(len(station.outbox) for station in self.stations)
+        return (
+            f"{connected}/{len(self.stations)} connected, {charging} charging, "
+            f"{told} acknowledged, {waiting} waiting"
+        )
+
+    def summary(self) -> list[tuple[str, int]]:
+        """What happened, each with its count."""
+        wires = [station.wire for station in self.stations]
+        connections = [
+            ("connections", sum(wire.opened for wire in wires)),
+            ("of these lost", sum(wire.lost for wire in wires)),
+        ]
+        return connections + sorted(self.ledger.counts.items())
 
     def problems(self) -> list[str]:
         """Why stations are not connected, one line each."""

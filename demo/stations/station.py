@@ -3,13 +3,15 @@
 import asyncio
 import contextlib
 import random
-from collections.abc import Callable
+import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from typing import Any
 
 from demo.stations.charge import Charge
+from demo.stations.faults import BURST, FLOOD_CALLS, FLOOD_S, Clock, Coverage, Faults
 from demo.stations.outbox import Ledger, Outbox, Transaction
+from demo.stations.protocol import Call, Sample, StartAsked, StatusAsked, StopAsked
+from demo.stations.versions import protocol_of
 from demo.stations.wire import Offline, Refused, Wire
 
 FIRST_PAUSE_S = 0.5
@@ -33,6 +35,9 @@ class Plan:
     identity: str
     password: str
     evses: list[tuple[int, int]]
+    version: str = "1.6"
+    faults: Faults = field(default_factory=Faults)
+    floods: bool = False
 
 
 @dataclass
@@ -59,24 +64,38 @@ class SimulatedStation:
     def __init__(
         self, plan: Plan, url: str, chance: random.Random, ledger: Ledger, behaviour: Behaviour
     ) -> None:
-        self.identity, self.chance, self.behaviour = plan.identity, chance, behaviour
+        self.identity, self.chance, self.behaviour, self.plan = plan.identity, chance, behaviour, plan
         self.evses = {
             number: Evse(number, power, register_wh=chance.randrange(10_000, 5_000_000))
             for number, power in plan.evses
         }
-        self.wire = Wire(url, plan.identity, plan.password, self.on_call)
-        self.outbox = Outbox(self.wire, ledger)
+        self.protocol = protocol_of(plan.version)
+        self.wire = Wire(url, plan.identity, plan.password, self.on_call, self.protocol.subprotocol)
+        repeats = plan.faults.replay
+        self.outbox = Outbox(self.wire, ledger, self.protocol, lambda: chance.random() < repeats)
+        self.clock = Clock.wrong_by(plan.faults.clock_skew_s, chance)
+        self.coverage = Coverage(plan.faults, chance)
         self.booted = asyncio.Event()
         self.problem = ""
+        self.ledger = ledger
         self._heartbeat_s = 300.0
+        self._flooded = 0
         self._charges: set[asyncio.Task[None]] = set()
 
     # -- being connected
 
     async def run(self) -> None:
         """Stay connected; back off, with some chance, while the central system is away."""
+        wandering = asyncio.create_task(self.coverage.come_and_go())
+        try:
+            await self._stay_connected()
+        finally:
+            await _cancelled([wandering])
+
+    async def _stay_connected(self) -> None:
         pause_s = FIRST_PAUSE_S
         while True:
+            await self.coverage.there.wait()
             try:
                 await self.wire.open()
                 pause_s = FIRST_PAUSE_S
@@ -88,28 +107,24 @@ class SimulatedStation:
 
     async def _be_online(self) -> None:
         reading = asyncio.create_task(self.wire.read())
+        leaving = asyncio.create_task(self.coverage.gone.wait())
         try:
             await self._greet()
             talking = [asyncio.create_task(self.outbox.send_all()), asyncio.create_task(self._beat())]
+            if self.plan.floods:
+                talking.append(asyncio.create_task(self._flood()))
             try:
-                await asyncio.wait([reading, *talking], return_when=asyncio.FIRST_COMPLETED)
+                await asyncio.wait([reading, leaving, *talking], return_when=asyncio.FIRST_COMPLETED)
             finally:
                 await _cancelled(talking)
         finally:
-            await _cancelled([reading])
+            await self.wire.close()
+            await _cancelled([reading, leaving])
 
     async def _greet(self) -> None:
         """Boot the first time; tell the statuses each time, since they may have changed meanwhile."""
         if not self.booted.is_set():
-            answer = await self.wire.call(
-                "BootNotification",
-                {
-                    "chargePointVendor": "evbilling",
-                    "chargePointModel": "Simulator",
-                    "chargePointSerialNumber": self.identity[:25],
-                    "firmwareVersion": "1.0",
-                },
-            )
+            answer = await self.wire.call(*self.protocol.boot(self.identity))
             self._heartbeat_s = float(answer.get("interval") or 300)
             self.booted.set()
         for evse in self.evses.values():
@@ -120,17 +135,37 @@ class SimulatedStation:
             await asyncio.sleep(self._heartbeat_s)
             await self.wire.call("Heartbeat", {})
 
+    async def _flood(self) -> None:
+        """Send without waiting for answers, within bounds; then be quiet."""
+        deadline = time.monotonic() + FLOOD_S
+        while self._flooded < FLOOD_CALLS:
+            await self.wire.push("Heartbeat", {})
+            self._flooded += 1
+            self.ledger.count("flooded")
+            if self._flooded % BURST == 0:
+                await asyncio.sleep(0)
+            if time.monotonic() > deadline:
+                break
+        await asyncio.Event().wait()
+
     # -- charging
 
     def free(self) -> list[Evse]:
         return [evse for evse in self.evses.values() if evse.is_free]
 
     def begin(
-        self, evse: Evse, tag: str, charge: Charge, *, authorize: bool, pause_s: float | None = None
+        self,
+        evse: Evse,
+        tag: str,
+        charge: Charge,
+        *,
+        authorize: bool,
+        pause_s: float | None = None,
+        remote_id: int | None = None,
     ) -> asyncio.Task[None]:
         """Plug a vehicle in; the task ends when it has left, `pause_s` after it was full."""
         evse.pause_s = self.chance.uniform(*self.behaviour.pause_when_full_s) if pause_s is None else pause_s
-        evse.transaction = Transaction(evse.number, tag)
+        evse.transaction = Transaction(evse.number, tag, remote_id=remote_id)
         evse.stop.clear()
         evse.stop_reason = ""
         task = asyncio.create_task(self._charge(evse, evse.transaction, charge, authorize=authorize))
@@ -139,7 +174,8 @@ class SimulatedStation:
         return task
 
     async def finish(self) -> None:
-        """Stop all charges and send what waits."""
+        """Stop all charges and send what waits, from wherever there is coverage."""
+        self.coverage.come_back()
         for evse in self.evses.values():
             evse.stop.set()
         if self._charges:
@@ -158,15 +194,23 @@ class SimulatedStation:
             await self._set_status(evse, "Available")
 
     async def _run(self, evse: Evse, transaction: Transaction, charge: Charge) -> None:
-        first = evse.register_wh
-        start = {"connectorId": evse.number, "idTag": transaction.tag, "meterStart": first}
-        self.outbox.put("StartTransaction", {**start, "timestamp": now()}, transaction)
+        self._report("start", evse, transaction, self.protocol.start(transaction, self._sample(evse)))
         await self._set_status(evse, "Charging")
         reason = await self._flow(evse, transaction, charge)
-        stop = {"meterStop": evse.register_wh, "timestamp": now(), "reason": reason, "idTag": transaction.tag}
-        self.outbox.put("StopTransaction", stop, transaction)
+        end = self._sample(evse)
+        self._report("stop", evse, transaction, self.protocol.stop(transaction, end, reason))
         await self._set_status(evse, "Finishing")
         await asyncio.sleep(self.behaviour.plug_in_s)
+
+    def _sample(self, evse: Evse, charge: Charge | None = None) -> Sample:
+        if charge is None:
+            return Sample(self.clock.now(), evse.register_wh)
+        state = "SuspendedEV" if charge.is_full else "Charging"
+        soc = 20 + charge.filled_percent * 6 // 10
+        return Sample(self.clock.now(), evse.register_wh, charge.power_now_w(), soc, state)
+
+    def _report(self, kind: str, evse: Evse, transaction: Transaction, call: Call) -> None:
+        self.outbox.put(kind, call, transaction, evse.register_wh)
 
     async def _flow(self, evse: Evse, transaction: Transaction, charge: Charge) -> str:
         """Meter until the vehicle is full and leaves, or somebody stops it; returns why it ended."""
@@ -178,7 +222,8 @@ class SimulatedStation:
             charge.run(round((after - before) * 1000))
             before = after
             evse.register_wh = first + charge.taken_wh
-            self._meter(evse, transaction, charge)
+            sample = self._sample(evse, charge)
+            self._report("meter", evse, transaction, self.protocol.meter(transaction, sample))
             if stopped:
                 return evse.stop_reason or "Local"
             if transaction.accepted is False:
@@ -187,30 +232,13 @@ class SimulatedStation:
         stopped = await self._wait(evse, evse.pause_s)
         return (evse.stop_reason or "Local") if stopped else "EVDisconnected"
 
-    def _meter(self, evse: Evse, transaction: Transaction, charge: Charge) -> None:
-        power = charge.power_now_w()
-        values = [
-            ("Energy.Active.Import.Register", str(evse.register_wh), "Wh"),
-            ("Power.Active.Import", str(power), "W"),
-            ("Current.Import", f"{power // 400}", "A"),
-            ("Voltage", "400", "V"),
-            ("SoC", str(20 + charge.filled_percent * 6 // 10), "Percent"),
-        ]
-        sampled = [
-            {"value": value, "measurand": kind, "unit": unit, "context": "Sample.Periodic"}
-            for kind, value, unit in values
-        ]
-        meter_value = [{"timestamp": now(), "sampledValue": sampled}]
-        payload = {"connectorId": evse.number, "meterValue": meter_value}
-        self.outbox.put("MeterValues", payload, transaction)
-
     async def _is_authorized(self, tag: str) -> bool:
         """The central system's word; offline, the tag is let in and judged later."""
         try:
-            answer = await self.wire.call("Authorize", {"idTag": tag})
+            answer = await self.wire.call(*self.protocol.authorize(tag))
         except (Offline, Refused):
             return True
-        return bool(answer["idTagInfo"]["status"] == "Accepted")
+        return self.protocol.is_authorized(answer)
 
     async def _set_status(self, evse: Evse, status: str) -> None:
         evse.status = status
@@ -218,8 +246,7 @@ class SimulatedStation:
             await self._tell_status(evse)
 
     async def _tell_status(self, evse: Evse) -> None:
-        payload = {"connectorId": evse.number, "errorCode": "NoError", "status": evse.status}
-        await self.wire.call("StatusNotification", {**payload, "timestamp": now()})
+        await self.wire.call(*self.protocol.status(evse.number, evse.status, self.clock.now()))
 
     @staticmethod
     async def _wait(evse: Evse, seconds: float) -> bool:
@@ -232,61 +259,47 @@ class SimulatedStation:
 
     async def on_call(self, action: str, payload: dict[str, Any]) -> dict[str, Any] | None:
         """The answer to a call, or None where this station knows nothing of it."""
-        able: dict[str, Callable[[dict[str, Any]], str]] = {
-            "RemoteStartTransaction": lambda asked: _word(self._remote_start(asked)),
-            "RemoteStopTransaction": lambda asked: _word(self._remote_stop(asked)),
-            "TriggerMessage": self._trigger,
-            "UnlockConnector": lambda _: "Unlocked",
-            "ChangeConfiguration": lambda _: "NotSupported",
-            "Reset": lambda _: "Accepted",
-            "ChangeAvailability": lambda _: "Accepted",
-            "ClearCache": lambda _: "Accepted",
-        }
-        if action == "GetConfiguration":
-            interval = str(round(self.behaviour.meter_interval_s))
-            known = {"key": "MeterValueSampleInterval", "readonly": True, "value": interval}
-            return {"configurationKey": [known]}
-        return {"status": able[action](payload)} if action in able else None
+        asked = self.protocol.asked(action, payload)
+        if isinstance(asked, StartAsked):
+            return _word(self._remote_start(asked))
+        if isinstance(asked, StopAsked):
+            return _word(self._remote_stop(asked))
+        if isinstance(asked, StatusAsked):
+            return _word(self._tell_again(asked))
+        return self.protocol.simple_answer(action, payload)
 
-    def _remote_start(self, payload: dict[str, Any]) -> bool:
-        wanted = payload.get("connectorId")
-        evse = next((evse for evse in self.free() if wanted in (None, evse.number)), None)
+    def _remote_start(self, asked: StartAsked) -> bool:
+        evse = next((evse for evse in self.free() if asked.evse in (None, evse.number)), None)
         if evse is None:
             return False
         low, high = self.behaviour.energy_wh
         charge = Charge(self.chance.randint(low, high), evse.max_power_w * 9 // 10)
-        self.begin(evse, payload["idTag"], charge, authorize=False)
+        self.begin(evse, asked.tag, charge, authorize=False, remote_id=asked.remote_id)
         return True
 
-    def _remote_stop(self, payload: dict[str, Any]) -> bool:
+    def _remote_stop(self, asked: StopAsked) -> bool:
         for evse in self.evses.values():
             running = evse.transaction
-            if running is not None and running.number == payload["transactionId"]:
+            if running is not None and asked.transaction in (str(running.number), running.name):
                 evse.stop_reason = "Remote"
                 evse.stop.set()
                 return True
         return False
 
-    def _trigger(self, payload: dict[str, Any]) -> str:
-        if payload["requestedMessage"] != "StatusNotification":
-            return "NotImplemented"
+    def _tell_again(self, asked: StatusAsked) -> bool:
         for evse in self.evses.values():
-            if payload.get("connectorId") in (None, evse.number):
+            if asked.evse in (None, evse.number):
                 task = asyncio.create_task(self._set_status(evse, evse.status))
                 self._charges.add(task)
                 task.add_done_callback(self._charges.discard)
-        return "Accepted"
+        return True
 
 
-def now() -> str:
-    return datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+def _word(accepted: bool) -> dict[str, Any]:
+    return {"status": "Accepted" if accepted else "Rejected"}
 
 
-def _word(accepted: bool) -> str:
-    return "Accepted" if accepted else "Rejected"
-
-
-async def _cancelled(tasks: list["asyncio.Task[None]"]) -> None:
+async def _cancelled(tasks: list["asyncio.Task[Any]"]) -> None:
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

@@ -27,11 +27,14 @@ class Offline(Exception):
 class Wire:
     """A connection that comes and goes. `on_call` answers calls; None means: not implemented."""
 
-    def __init__(self, url: str, identity: str, password: str, on_call: OnCall) -> None:
+    def __init__(
+        self, url: str, identity: str, password: str, on_call: OnCall, subprotocol: str = "ocpp1.6"
+    ) -> None:
         self.url, self.identity = f"{url.rstrip('/')}/{identity}", identity
         token = base64.b64encode(f"{identity}:{password}".encode()).decode()
         self._headers = {"Authorization": f"Basic {token}"}
-        self._on_call = on_call
+        self._on_call, self._subprotocol = on_call, Subprotocol(subprotocol)
+        self.opened = self.lost = 0
         self._socket: ClientConnection | None = None
         self._waiting: dict[str, asyncio.Future[Payload]] = {}
         self._one_at_a_time = asyncio.Lock()
@@ -44,12 +47,20 @@ class Wire:
             self._socket = await connect(
                 self.url,
                 additional_headers=self._headers,
-                subprotocols=[Subprotocol("ocpp1.6")],
+                subprotocols=[self._subprotocol],
                 compression=None,
                 proxy=None,
             )
         except (OSError, WebSocketException, TimeoutError) as error:
             raise Offline(str(error)) from error
+        if self._socket.subprotocol != self._subprotocol:
+            await self.close()
+            raise Offline(f"the gateway does not speak {self._subprotocol}")
+        self.opened += 1
+
+    @property
+    def is_open(self) -> bool:
+        return self._socket is not None
 
     async def read(self) -> None:
         """Take in frames until the connection ends."""
@@ -62,7 +73,12 @@ class Wire:
             pass
         finally:
             self._socket = None
+            self.lost += 1
             self._lose("the connection ended")
+
+    async def push(self, action: str, payload: Payload) -> None:
+        """Send a call and never mind its answer. Raises Offline."""
+        await self._send([2, f"{self.identity}-{next(self._numbers)}", action, payload])
 
     async def call(self, action: str, payload: Payload) -> Payload:
         """The answer. Raises Offline, Refused."""

@@ -1,12 +1,15 @@
 """Which stations and tags the simulator uses: those of the demo world, and more beside them where asked."""
 
 import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from django.db import transaction
 
 from accounts.models import Token
 from demo.stations.credentials import station_password
+from demo.stations.faults import Faults
 from demo.stations.station import Plan
 from stations.models import EVSE, Connector, Site, Station
 
@@ -44,8 +47,13 @@ def demo_plans() -> list[Plan]:
     return plans
 
 
-def simulated_plans(count: int) -> list[Plan]:
-    """`count` stations SIM-00001 and on; those missing are made at the demo's first site. Raises NoWorld."""
+def simulated_plans(
+    count: int, versions: Sequence[str] = ("1.6",), faults: Faults | None = None
+) -> list[Plan]:
+    """`count` stations SIM-00001 and on, of these OCPP versions in turn; the first ones flood, if any do.
+
+    Those missing are made at the demo's first site. Raises NoWorld.
+    """
     identities = [f"{SIMULATED}{number:05}" for number in range(1, count + 1)]
     known = set(Station.objects.filter(identity__in=identities).values_list("identity", flat=True))
     missing = [identity for identity in identities if identity not in known]
@@ -55,7 +63,13 @@ def simulated_plans(count: int) -> list[Plan]:
             raise NoWorld("there is no site to put stations at: run `python manage.py demo` first")
         for identity in missing:
             _make(site, identity, POWERS_W[int(identity[len(SIMULATED) :]) % len(POWERS_W)])
-    return _plans(identities)
+    faults = faults or Faults()
+    return [
+        replace(
+            plan, version=versions[number % len(versions)], faults=faults, floods=number < faults.flooding
+        )
+        for number, plan in enumerate(_plans(identities))
+    ]
 
 
 @transaction.atomic
