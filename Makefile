@@ -64,7 +64,7 @@ bench: $(RUNTIME)  ## measure everything; results in .run/bench/
 	@for file in benchmarks/[a-z]*.py; do $(VENV)/python -m benchmarks.$$(basename $$file .py) || exit 1; done
 
 bench-%: $(RUNTIME)  ## measure one thing, for example `make bench-pricing`
-	@$(VENV)/python -m benchmarks.$*
+	@$(VENV)/python -m benchmarks.$* $(ARGS)
 
 fuzz: $(TOOLS)  ## long random runs of the property tests
 	@FUZZ_PAIRS=1000000 $(VENV)/python -m pytest tests/pricing/test_reference.py -m fuzz -s $(ARGS)

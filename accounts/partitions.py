@@ -1,6 +1,7 @@
 """Tables partitioned by month: the migration operation that makes them and the upkeep that adds months."""
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -33,6 +34,8 @@ class PartitionByMonth(RunSQL):
     def describe(self) -> str:
         return f"Partition {self.table} by month of {self.column}"
 
+
+MONTH = re.compile(r"(\d{4})_(\d\d)")
 
 REKEY = """
 DO $$
@@ -82,6 +85,33 @@ def ensure_months(table: str, column: str, first: datetime, count: int = 3) -> l
                 _guard_like_the_default(table, name)
                 made.append(name)
     return made
+
+
+def old_months(table: str, now: datetime, kept: int) -> list[str]:
+    """Names of the partitions of months more than `kept` months before that of `now`, oldest first."""
+    oldest = now.year * 12 + now.month - 1 - kept
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT inhrelid::regclass::text FROM pg_inherits WHERE inhparent = %s::regclass ORDER BY 1",
+            [table],
+        )
+        names = [name for (name,) in cursor.fetchall()]
+    months = ((name, MONTH.fullmatch(name.removeprefix(f"{table}_"))) for name in names)
+    return [name for name, month in months if month and int(month[1]) * 12 + int(month[2]) - 1 < oldest]
+
+
+def drop_month(name: str, may_go: Callable[[], bool] = lambda: True) -> bool:
+    """Drop a partition if `may_go` says so while nobody can write to it.
+
+    Raises OperationalError where it is in use for long: nobody waits behind us.
+    """
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL lock_timeout = '5s'")
+        cursor.execute(sql.SQL("LOCK TABLE {} IN SHARE MODE").format(sql.Identifier(name)))
+        if not may_go():
+            return False
+        cursor.execute(sql.SQL("DROP TABLE {}").format(sql.Identifier(name)))
+        return True
 
 
 def partition_of(table: str, at: datetime) -> str:

@@ -48,11 +48,10 @@ def main() -> None:
 
 
 def prepared(postgres: Postgres, stations: int) -> str:
-    """The URL of a migrated database with `stations` stations."""
+    """The URL of a new database with `stations` stations: every run begins with empty tables."""
     with connect(postgres.url("postgres"), autocommit=True) as admin:
-        found = admin.execute("SELECT 1 FROM pg_database WHERE datname = %s", [DATABASE]).fetchone()
-        if found is None:
-            admin.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(DATABASE)))
+        for statement in ("DROP DATABASE IF EXISTS {} WITH (FORCE)", "CREATE DATABASE {}"):
+            admin.execute(sql.SQL(statement).format(sql.Identifier(DATABASE)))
     url = postgres.url(DATABASE)
     run(url, sys.executable, "manage.py", "migrate", "--verbosity", "0")
     run(url, sys.executable, "-m", "benchmarks.gateway_world", str(stations))

@@ -129,14 +129,14 @@ def _questions_ms() -> dict[str, float]:
     month = reading.Scope(owner, "EUR", LAST - timedelta(days=59), LAST)
     quarter = reading.Scope(owner, "EUR", LAST - timedelta(days=89), LAST)
     asked: dict[str, Callable[[], object]] = {
-        "24 months by day": lambda: reading.by_day(years),
-        "30 days beside 30 before": lambda: reading.by_day(month),
-        "24 months by hour of week": lambda: reading.by_hour_of_week(years),
-        "90 days by station": lambda: reading.by_station(quarter),
-        "90 days by site": lambda: reading.by_site(quarter),
-        "90 days by tariff": lambda: reading.by_tariff(quarter),
+        "24 months by day": lambda: reading.by_day(years, reading.SHOWN),
+        "30 days beside 30 before": lambda: reading.by_day(month, reading.SHOWN),
+        "24 months by hour of week": lambda: reading.by_hour_of_week(years, ("net", "occupied_s")),
+        "90 days by station": lambda: reading.by_station(quarter, reading.SHOWN),
+        "90 days by site": lambda: reading.by_site(quarter, reading.SHOWN),
+        "90 days by tariff": lambda: reading.by_tariff(quarter, reading.SHOWN),
         "24 months of one station": lambda: reading.by_day(
-            reading.Scope(owner, "EUR", FIRST, LAST, station_id=station)
+            reading.Scope(owner, "EUR", FIRST, LAST, station_id=station), reading.SHOWN
         ),
     }
     return {name: _p50_ms(question) for name, question in asked.items()}

@@ -3,40 +3,21 @@
 The first owner has 7 % of the stations. Random by a fixed seed; no trigger and no check runs while it is filled.
 """
 
+from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
+
+from moneyed import Money
+
+LONG_AGO = datetime(2000, 1, 1, tzinfo=UTC)
 
 STATIONS, OWN_STATIONS, DAYS = 2000, 140, 730
 
 PLACES = """
 SET session_replication_role = replica; SELECT setseed(0.7);
-INSERT INTO accounts_organisation (id, kind, name, slug, legal_name, street, postal_code, city, country, vat_id,
-    email, currency, time_zone, created_at)
-SELECT ('00000000-0000-0000-0000-00000000000' || n)::uuid, 'operator', 'Owner ' || n, 'owner-' || n, '', '', '', '',
-    'DE', '', '', 'EUR', 'Europe/Berlin', now() FROM generate_series(1, 2) n;
-CREATE TEMP TABLE place AS SELECT n, gen_random_uuid() AS site_id, gen_random_uuid() AS station_id,
-    gen_random_uuid() AS evse_id, gen_random_uuid() AS connector_id,
-    ('00000000-0000-0000-0000-00000000000' || CASE WHEN n <= {own} THEN 1 ELSE 2 END)::uuid AS organisation_id
-    FROM generate_series(1, {stations}) n;
-INSERT INTO stations_site (id, organisation_id, name, street, postal_code, city, country, time_zone, created_at)
-SELECT site_id, organisation_id, 'Site ' || n, '', '', '', 'DE', 'Europe/Berlin', now() FROM place;
-INSERT INTO stations_station (id, organisation_id, site_id, identity, public_code, name, vendor, model,
-    serial_number, firmware_version, ocpp_version, security_profile, password_hash, created_at)
-SELECT station_id, organisation_id, site_id, 'CP' || n, 'CODE' || n, '', '', '', '', '', '', 1, '', now() FROM place;
-INSERT INTO stations_evse (id, organisation_id, station_id, number, power_type, max_power_w)
-SELECT evse_id, organisation_id, station_id, 1, 'AC', 22000 FROM place;
-INSERT INTO stations_connector (id, organisation_id, evse_id, number, standard, tethered)
-SELECT connector_id, organisation_id, evse_id, 1, 'IEC_62196_T2', false FROM place;
-INSERT INTO tariffs_tariff (id, organisation_id, name, currency, created_at)
-SELECT DISTINCT organisation_id, organisation_id, 'Tariff', 'EUR', now() FROM place;
-INSERT INTO tariffs_tariffversion (id, organisation_id, tariff_id, number, document, valid_from, published_at)
-SELECT id, organisation_id, id, 1,
-    '{{"id": "t", "currency": "EUR", "elements": [{{"price_components": [
-        {{"type": "ENERGY", "price": "0.50", "step_size": 1, "vat": "20"}}]}}]}}'::jsonb, '2000-01-01', now()
-FROM tariffs_tariff;
-INSERT INTO tariffs_tariffassignment (id, organisation_id, tariff_id, valid_from)
-SELECT id, organisation_id, id, '2000-01-01' FROM tariffs_tariff;
-INSERT INTO revenue_electricityprice (id, organisation_id, site_id, valid_from, per_kwh, currency, created_at)
-SELECT gen_random_uuid(), organisation_id, site_id, '2000-01-01', 0.21, 'EUR', now() FROM place;
+CREATE TEMP TABLE place AS SELECT row_number() OVER (ORDER BY s.identity) AS n, s.organisation_id, s.site_id,
+    s.id AS station_id, k.id AS connector_id
+FROM stations_station s JOIN stations_evse e ON e.station_id = s.id JOIN stations_connector k ON k.evse_id = e.id;
 """
 SESSIONS = """
 CREATE TEMP TABLE made AS SELECT gen_random_uuid() AS id, k, p.*, timestamptz '2024-11-01' + random() * {days}
@@ -55,8 +36,9 @@ INSERT INTO charging_pricedsession (id, organisation_id, session_id, revision, t
 SELECT gen_random_uuid(), organisation_id, id, 1, organisation_id, 'half_up', wh, s, 'EUR', net, 0, 0, 0, net, tax,
     net + tax, '{{}}', now()
 FROM (SELECT *, round(wh * 0.0005, 2) AS net, round(wh * 0.0001, 2) AS tax FROM made ORDER BY started_at) m;
-INSERT INTO billing_sessioncharge (id, organisation_id, session_id, priced_id, net, tax, gross, currency, charged_at)
-SELECT gen_random_uuid(), organisation_id, session_id, id, net, tax, gross, currency, now()
+INSERT INTO billing_sessioncharge (id, organisation_id, session_id, priced_id, net, tax, gross, currency,
+    charged_at, cost_centre)
+SELECT gen_random_uuid(), organisation_id, session_id, id, net, tax, gross, currency, now(), ''
 FROM charging_pricedsession;
 INSERT INTO charging_reading (id, organisation_id, session_id, at, register_wh, power_w)
 SELECT gen_random_uuid(), organisation_id, id, started_at + part * s / 3.0 * interval '1 second', wh * part / 3, 11000
@@ -93,9 +75,45 @@ SET session_replication_role = replica; TRUNCATE accounts_organisation CASCADE; 
 """
 
 
+def _make_places() -> None:
+    """Two owners with a tariff each; a site, an electricity price and a port for every station."""
+    from accounts.models import Organisation
+    from revenue.models import ElectricityPrice
+    from stations.models import EVSE, Connector, Site, Station
+    from tariffs.models import Tariff, TariffAssignment, TariffVersion
+
+    for number, count in ((1, OWN_STATIONS), (2, STATIONS - OWN_STATIONS)):
+        id_ = UUID(int=number)
+        owner = Organisation.objects.create(
+            pk=id_, name=f"Owner {number}", slug=f"owner-{number}", time_zone="Europe/Berlin"
+        )
+        own = {"organisation": owner}
+        price = {"type": "ENERGY", "price": "0.50", "step_size": 1, "vat": "20"}
+        document = {"id": "t", "currency": "EUR", "elements": [{"price_components": [price]}]}
+        tariff = Tariff.objects.create(pk=id_, name="Tariff", currency="EUR", **own)
+        TariffVersion.objects.create(
+            pk=id_, tariff=tariff, number=1, document=document, valid_from=LONG_AGO, **own
+        )
+        TariffAssignment.objects.create(tariff=tariff, valid_from=LONG_AGO, **own)
+        sites = [Site(name=f"Site {at:05}", time_zone="Europe/Berlin", **own) for at in range(count)]
+        stations = [Station(site=site, identity=f"CP{number}{at:05}", **own) for at, site in enumerate(sites)]
+        evses = [EVSE(station=station, number=1, **own) for station in stations]
+        Site.objects.bulk_create(sites)
+        Station.objects.bulk_create(stations)
+        EVSE.objects.bulk_create(evses)
+        Connector.objects.bulk_create([Connector(evse=evse, **own) for evse in evses])
+        ElectricityPrice.objects.bulk_create(
+            [
+                ElectricityPrice(site=site, valid_from=LONG_AGO, per_kwh=Money("0.21", "EUR"), **own)
+                for site in sites
+            ]
+        )
+
+
 def fill_sessions(cursor: Any, count: int) -> None:
     """`count` priced and charged sessions, two readings each."""
-    given = {"own": OWN_STATIONS, "stations": STATIONS, "days": DAYS, "count": count}
+    _make_places()
+    given = {"stations": STATIONS, "days": DAYS, "count": count}
     for statement in (PLACES, SESSIONS):
         cursor.execute(statement.format(**given))
     for table in (

@@ -3,6 +3,7 @@
 import json
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
@@ -14,21 +15,30 @@ from django.utils.html import format_html, format_html_join
 from unfold.admin import TabularInline
 from unfold.contrib.filters.admin import RangeDateTimeFilter
 from unfold.decorators import action
+from unfold.forms import BaseDialogForm
+from unfold.widgets import UnfoldAdminSelectWidget, UnfoldAdminTextareaWidget
 
 from accounts.administration import BY_ORGANISATION, ReasonForm, RecordAdmin, problems, then_go_to
-from charging import quality
+from accounts.models import User
+from charging import command_payloads, commands, quality
+from charging.curves import points_of
 from charging.models import (
+    ChargingProfile,
     ChargingSession,
     ImportBatch,
+    LocalList,
     PricedSession,
     QuarantinedFact,
-    Reading,
+    Reservation,
     SessionReview,
     SessionState,
     StationCommand,
 )
+from stations.admin import StationAdmin
+from stations.models import Station
 
 READINGS_SHOWN = 100
+admin.site.unregister(Station)  # registered anew below, with commands
 
 
 class RecordInline(TabularInline):  # type: ignore[misc]  # unfold has no types
@@ -111,11 +121,10 @@ class ChargingSessionAdmin(RecordAdmin):
 
     @admin.display(description="latest readings")
     def readings(self, session: ChargingSession) -> str:
-        latest = Reading.objects.filter(organisation=session.organisation_id, session=session)
-        rows = latest.order_by("-at").values_list("at", "register_wh", "power_w")[:READINGS_SHOWN]
+        latest = reversed(points_of(session)[-READINGS_SHOWN:])
         shown = (
             (f"{at:%Y-%m-%d %H:%M:%S}", "" if register is None else register, "" if power is None else power)
-            for at, register, power in rows
+            for at, register, power, _, _ in latest
         )
         lines = format_html_join("", "<tr><td>{}</td><td>{}</td><td>{}</td></tr>", shown)
         return format_html("<table><tr><th>at (UTC)</th><th>Wh</th><th>W</th></tr>{}</table>", lines)
@@ -230,4 +239,100 @@ class StationCommandAdmin(RecordAdmin):
     list_display = ("created_at", "station", "action", "state", "requested_by", "answered_at", "organisation")
     list_filter = (BY_ORGANISATION, "action", "state", ("created_at", RangeDateTimeFilter))
     list_select_related = ("station", "requested_by", "organisation")
+    search_fields = ("station__identity", "station__name")
+    exclude = ("payload", "answer")
+    readonly_fields = ("asked_for", "answered_with")
+
+    @admin.display(description="payload")
+    def asked_for(self, command: StationCommand) -> str:
+        """As it may be seen: tags masked."""
+        return json.dumps(command_payloads.shown(command.payload), ensure_ascii=False)
+
+    @admin.display(description="answer")
+    def answered_with(self, command: StationCommand) -> str:
+        return json.dumps(command_payloads.shown(command.answer), ensure_ascii=False)
+
+
+class ResetForm(BaseDialogForm):  # type: ignore[misc]  # unfold has no types
+    """Soft lets charges end first."""
+
+    kind = forms.ChoiceField(
+        choices=[("Soft", "Soft: charges end first"), ("Hard", "Hard: at once")],
+        widget=UnfoldAdminSelectWidget,
+    )
+
+
+class CommandForm(BaseDialogForm):  # type: ignore[misc]  # unfold has no types
+    """Any command, in OCPP 1.6's words."""
+
+    action = forms.ChoiceField(choices=StationCommand.Action.choices, widget=UnfoldAdminSelectWidget)
+    payload = forms.JSONField(initial=dict, widget=UnfoldAdminTextareaWidget(attrs={"rows": 5}))
+
+
+def _confirms(title: str, description: str, form: Any) -> dict[str, Any]:
+    return {"title": title, "description": description, "form_class": form, "form_submit_text": "Send"}
+
+
+@admin.register(Station)
+class CommandedStationAdmin(StationAdmin):
+    """A station's page with commands, which become the same rows as an owner's."""
+
+    actions_detail: tuple[str, ...] = (*StationAdmin.actions_detail, "restart", "send_command")
+
+    def has_send_permission(self, request: HttpRequest, object_id: str | None = None) -> bool:
+        return request.user.has_perm("charging.add_stationcommand")
+
+    @action(  # type: ignore[untyped-decorator]  # unfold has no types
+        description="Restart",
+        icon="restart_alt",
+        permissions=["send"],
+        dialog=_confirms("Restart this station", "It is away for some minutes.", ResetForm),
+    )
+    def restart(self, request: HttpRequest, form: ResetForm, object_id: str) -> HttpResponse:
+        return self._send(request, object_id, "Reset", {"type": form.cleaned_data["kind"]})
+
+    @action(  # type: ignore[untyped-decorator]  # unfold has no types
+        description="Send a command",
+        icon="send",
+        permissions=["send"],
+        dialog=_confirms("Send a command", "It is sent as you write it.", CommandForm),
+    )
+    def send_command(self, request: HttpRequest, form: CommandForm, object_id: str) -> HttpResponse:
+        return self._send(request, object_id, form.cleaned_data["action"], form.cleaned_data["payload"])
+
+    def _send(self, request: HttpRequest, object_id: str, name: str, payload: Any) -> HttpResponse:
+        station = get_object_or_404(Station, pk=object_id)
+        try:
+            command_payloads.check(name, payload)
+            who = request.user if isinstance(request.user, User) else None
+            command = commands.request(station, name, payload, cause_kind="admin", requested_by=who)
+        except ValidationError as error:
+            said = (f"{field}: {one}" for field, words in error.message_dict.items() for one in words)
+            messages.error(request, "; ".join(said))
+            return then_go_to(reverse("admin:stations_station_change", args=[object_id]))
+        messages.success(request, "The station is being asked; this page says what it answers.")
+        return then_go_to(reverse("admin:charging_stationcommand_change", args=[command.pk]))
+
+
+@admin.register(Reservation)
+class ReservationAdmin(RecordAdmin):
+    list_display = ("created_at", "station", "number", "evse_number", "masked", "state", "expires_at")
+    list_filter = (BY_ORGANISATION, "state", ("expires_at", RangeDateTimeFilter))
+    list_select_related = ("station",)
+    search_fields = ("station__identity", "station__name")
+
+
+@admin.register(ChargingProfile)
+class ChargingProfileAdmin(RecordAdmin):
+    list_display = ("created_at", "station", "number", "evse_number", "purpose", "state", "valid_until")
+    list_filter = (BY_ORGANISATION, "state", "purpose")
+    list_select_related = ("station",)
+    search_fields = ("station__identity", "station__name")
+
+
+@admin.register(LocalList)
+class LocalListAdmin(RecordAdmin):
+    list_display = ("station", "enabled", "state", "version", "failure", "acknowledged_at", "organisation")
+    list_filter = (BY_ORGANISATION, "enabled", "state")
+    list_select_related = ("station", "organisation")
     search_fields = ("station__identity", "station__name")

@@ -37,11 +37,18 @@ def check(action: str, payload: Any) -> None:
     for field, problem in _unstorable(payload, "payload", DEEPEST):
         found.setdefault(field, []).append(problem)
     validator = None if found else _validator(action)
-    for error in validator.iter_errors(payload) if validator else ():
+    for error in validator.iter_errors(_in_numbers(action, payload)) if validator else ():
         for field, problem in _words(error):
             found.setdefault(field, []).append(problem)
     if found:
         raise ValidationError(found)
+
+
+def _in_numbers(action: str, payload: dict[str, Any]) -> dict[str, Any]:
+    """OCPP 2 names transactions where 1.6 numbers them: a name is as good here."""
+    name = payload.get("transactionId")
+    named = action == StationCommand.Action.REMOTE_STOP and isinstance(name, str) and 1 <= len(name) <= 36
+    return {**payload, "transactionId": 0} if named else payload
 
 
 def shown(payload: Any) -> Any:

@@ -61,12 +61,26 @@ def request(
     return command
 
 
+def stop_payload(session: ChargingSession) -> dict[str, Any]:
+    """What REMOTE_STOP is asked with: 1.6 numbers transactions, OCPP 2 names them."""
+    number = session.transaction_id or ""
+    named = session.station.ocpp_version.startswith("2") or not number.isdigit()
+    return {"transactionId": number if named else int(number)}
+
+
 class KeyReused(Exception):
     """An idempotency key came back with another command than the one it was first used for."""
 
 
 def request_once(
-    station: Station, action: str, payload: dict[str, Any], *, cause_kind: str, cause_id: UUID, key: str
+    station: Station,
+    action: str,
+    payload: dict[str, Any],
+    *,
+    cause_kind: str,
+    cause_id: UUID,
+    key: str,
+    requested_by: User | None = None,
 ) -> tuple[StationCommand, bool]:
     """`request` for a program that may repeat itself: the command, and whether it is new.
 
@@ -78,7 +92,13 @@ def request_once(
     found: StationCommand | None = known.first() if key else None
     if found is None:
         found, made = _request_or_find(
-            station, action, payload, cause_kind=cause_kind, cause_id=cause_id, idempotency_key=key
+            station,
+            action,
+            payload,
+            cause_kind=cause_kind,
+            cause_id=cause_id,
+            idempotency_key=key,
+            requested_by=requested_by,
         )
         if made:
             return found, True
@@ -101,13 +121,6 @@ def _request_or_find(
             raise
         return first, False
     return command, True
-
-
-def stop_payload(session: ChargingSession) -> dict[str, Any]:
-    """What REMOTE_STOP is asked with: 1.6 numbers transactions, OCPP 2 names them."""
-    number = session.transaction_id or ""
-    named = session.station.ocpp_version.startswith("2") or not number.isdigit()
-    return {"transactionId": number if named else int(number)}
 
 
 def claim(connected: Container[UUID], limit: int = 1000) -> list[StationCommand]:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 import pricing
-from charging.models import ChargingSession, Reading, SessionState
+from charging.curves import points_of
+from charging.models import ChargingSession, SessionState
 
 Step = tuple[int, int]
 
@@ -37,13 +38,10 @@ class Facts:
 
 
 def gather(session: ChargingSession) -> Facts:
-    """Read the session's facts: two queries, and none for the EVSE if it was selected with the session."""
+    """Read the session's facts: two queries, three once it may be archived, and none for the EVSE if it was
+    selected with the session."""
     start = to_second(session.started_at)
-    readings = list(
-        Reading.objects.filter(organisation=session.organisation_id, session=session)
-        .order_by("at", "register_wh")
-        .values_list("at", "register_wh", "current_ma")
-    )
+    points = points_of(session)
     states = (
         SessionState.objects.of(session.organisation_id)
         .filter(session=session)
@@ -56,8 +54,12 @@ def gather(session: ChargingSession) -> Facts:
         duration_s=None if session.ended_at is None else seconds(start, session.ended_at),
         meter_start_wh=session.meter_start_wh,
         meter_end_wh=session.meter_end_wh,
-        registers=tuple((seconds(start, at), wh) for at, wh, _ in readings if wh is not None),
-        currents_ma=tuple((seconds(start, at), ma) for at, _, ma in readings if ma is not None),
+        registers=tuple(
+            (seconds(start, point.at), point.register_wh) for point in points if point.register_wh is not None
+        ),
+        currents_ma=tuple(
+            (seconds(start, point.at), point.current_ma) for point in points if point.current_ma is not None
+        ),
         states=tuple((seconds(start, at), state) for at, state in states),
         power_type=evse.power_type,
         rated_power_w=evse.max_power_w,

@@ -17,10 +17,14 @@ log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Task:
-    """A function without arguments, named by its dotted path, run every `every_s` seconds."""
+    """A function without arguments, named by its dotted path, run every `every_s` seconds.
+
+    A slow one may take minutes, and runs beside those that money waits for.
+    """
 
     path: str
     every_s: float
+    slow: bool = False
     due: float = field(default=0.0, compare=False)
 
     def run(self) -> None:
@@ -43,6 +47,17 @@ def run_forever(
             return
         task.run()
         task.due = clock() + task.every_s
+
+
+def run_lanes(tasks: Sequence[Task], stop: threading.Event) -> None:
+    """Run the slow tasks in a thread of their own, the others here, until `stop` is set."""
+    slow = [task for task in tasks if task.slow]
+    beside = threading.Thread(target=run_forever, args=(slow, stop), name="slow tasks")
+    if slow:
+        beside.start()
+    run_forever([task for task in tasks if not task.slow], stop)
+    if slow:
+        beside.join()
 
 
 def run_once(tasks: Sequence[Task]) -> None:

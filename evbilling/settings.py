@@ -19,6 +19,8 @@ BASE_URL = env.str("BASE_URL", default="http://127.0.0.1:8000")
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[BASE_URL])
 GATEWAY_URL = env.str("GATEWAY_URL", default="ws://127.0.0.1:9000/ocpp")
 GATEWAY_ALLOW_PROFILE_0 = env.bool("GATEWAY_ALLOW_PROFILE_0", default=False)
+CHARGING_COST_EVERY_S = env.int("CHARGING_COST_EVERY_S", default=60)  # between costs told to a station
+CHARGING_COST_STEP = env.str("CHARGING_COST_STEP", default="0.10")  # of the currency: told sooner
 API_REQUESTS_PER_MINUTE = env.int("API_REQUESTS_PER_MINUTE", default=600)  # of each key
 GATEWAY_TRUSTED_PROXIES = tuple(env.list("GATEWAY_TRUSTED_PROXIES", default=[]))
 GATEWAY_CLIENT_CERTIFICATE_HEADER = env.str("GATEWAY_CLIENT_CERTIFICATE_HEADER", default="")

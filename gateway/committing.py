@@ -89,10 +89,9 @@ def log_row(row_id: bytes, exchange: Exchange, answer: bytes, verdict: str) -> b
     tagged = received.action in WITH_TAGS or refusal is not None
     said = (masked(received.text) if tagged else received.text).encode()
     told = answer if refusal is None else refusal.description.replace("\0", "").encode()
-    owner = reporter.organisation_id.bytes
     return b"".join(
         (
-            _head(10, 16, row_id, 8, microseconds(received.at), 16, owner, 16, reporter.key),
+            _head(10, 16, row_id, 8, microseconds(received.at), 16, reporter.tenant, 16, reporter.key),
             word(exchange.direction),
             text(exchange.message_id),
             word(received.action[:64].replace("\0", "")),

@@ -10,12 +10,12 @@ from typing import Any, Protocol
 from picows import WSCloseCode, WSFrame, WSListener, WSMsgType, WSTransport
 
 from charging.ingest import Misfit, Reporter
-from gateway import frames
+from gateway import frames, guessing
 from gateway.frames import BadFrame, Call, CallError, CallResult
 from gateway.limits import Bucket
 from gateway.options import Options
 from gateway.privacy import as_text, hashed, without_password
-from gateway.versions import HANDLERS
+from gateway.versions import HANDLERS, UNJUDGED
 from gateway.work import Exchange, Received, Refused, Work
 
 logger = logging.getLogger(__name__)
@@ -217,7 +217,30 @@ class Connection(WSListener):
         station = self if call.wants_answer else None
         exchange = Exchange(station, call.message_id, received, work, self.reporter, refusal)
         exchange.verdict = work.remark
-        self._submit(exchange)
+        if call.action == "Authorize" and refusal is None:
+            self._submit_in_turn(exchange)
+        else:
+            self._submit(exchange)
+
+    def _report(self, reason: str, detail: str) -> None:
+        """Something about the station that a person should see: kept at once."""
+        received = Received(datetime.now(UTC), "Connection", detail)
+        work = Work([Misfit(self.reporter, reason, detail, received.at.isoformat())])
+        self._taker.submit(Exchange(None, "", received, work, self.reporter, None, "event", reason))
+
+    def _submit_in_turn(self, exchange: Exchange) -> None:
+        """Tags wait for their turn at a station where many unknown ones were shown."""
+        station_id = self.reporter.station_id
+        wait_s = guessing.admit(station_id, self.last_heard)
+        if guessing.is_news(station_id, self.last_heard):
+            logger.warning("%s shows one unknown tag after another", self.reporter.identity)
+            self._report("tag_guessing", "one unknown tag after another is shown here")
+        if wait_s is None:
+            exchange.work, exchange.verdict = Work([], UNJUDGED[self.version]), "not judged"
+        if wait_s:
+            asyncio.get_running_loop().call_later(wait_s, self._submit, exchange)
+        else:
+            self._submit(exchange)
 
     def _refuse_frame(self, data: bytes, bad: BadFrame) -> None:
         received = Received(datetime.now(UTC), "", as_text(data[:10_000]))

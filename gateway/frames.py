@@ -112,6 +112,6 @@ def as_object(payload: Raw) -> dict[str, Any]:
 
 def poison(frame: bytes) -> str:
     """Why PostgreSQL could not store this frame's texts, or nothing."""
-    if b"u0000" in frame and NUL.search(frame):
+    if b"\\" in frame and NUL.search(frame):
         return "a text contains NUL (\\u0000), which can't be stored"
     return ""

@@ -41,9 +41,10 @@ class Bucket:
 
     def take(self, now: float) -> float:
         """Count one call; 0 while the burst lasts, else the time until the bucket has room again."""
-        self.level = max(0.0, self.level - (now - self.at) * self.rate) + 1
+        level = self.level - (now - self.at) * self.rate
+        self.level = level = 1.0 if level < 0.0 else level + 1.0
         self.at = now
-        return self.wait_s(now)
+        return 0.0 if level <= self.burst else (level - self.burst) / self.rate
 
     @property
     def is_half_empty(self) -> bool:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from decimal import Decimal, InvalidOperation
+from functools import lru_cache
 from operator import attrgetter
 from typing import Any
 
@@ -62,12 +63,13 @@ def measured(samples: Sequence[Any]) -> Measured:
     texts = [sample.value for sample in samples]
     values: dict[str, int] = {}
     for position, kind, scale in reader.phases:
-        value = _value(kind, scale, texts[position])
+        value = _often_said(kind, scale, texts[position])
         if value is not None:
             before = values.get(kind, 0)
             values[kind] = max(before, value) if kind == CURRENT else before + value
     for position, kind, scale in reader.totals:
-        value = _value(kind, scale, texts[position])
+        read = _value if kind == ENERGY else _often_said
+        value = read(kind, scale, texts[position])
         if value is not None:
             values[kind] = value
     found = Measured(values.get(ENERGY), values.get(POWER), values.get(CURRENT), values.get(SOC))
@@ -153,6 +155,9 @@ def _value(kind: str, scale: int | None, text: str) -> int | None:
     if number is None:
         number = _by_decimal(kind, scale, text)
     return None if number is None else _in_range(kind, number)
+
+
+_often_said = lru_cache(4096)(_value)  # powers, currents, charges: not registers, which never come again
 
 
 def _by_decimal(kind: str, scale: int | None, text: str) -> int | None:

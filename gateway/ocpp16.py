@@ -1,6 +1,8 @@
 """OCPP 1.6: what each call of a station means, and its answer."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,14 +15,17 @@ from charging.ingest import (
     Misfit,
     Outcome,
     Reporter,
+    SignedValue,
     Started,
     StatusReported,
     Stopped,
     TagShown,
 )
 from charging.ingest.starts import transaction_number
+from gateway import guessing, last_tags
 from gateway.decoding import (
     OCPP_16,
+    OFFLINE,
     clock_doubts,
     decoded,
     instant,
@@ -36,6 +41,7 @@ from gateway.schemas import requests
 from gateway.work import Received, Refused, Work, json
 
 VERSION = OCPP_16
+OCMF = "OCMF|"
 Handler = Callable[[Reporter, Any, Received], Work]
 
 
@@ -85,7 +91,7 @@ def status(reporter: Reporter, request: Any, received: Received) -> Work:
 
 
 def authorize(reporter: Reporter, request: Any, _received: Received) -> Work:
-    return Work([TagShown(reporter, request.idTag)], _tag_answer)
+    return Work([TagShown(reporter, request.idTag)], partial(_tag_answer, reporter))
 
 
 def start(reporter: Reporter, request: Any, received: Received) -> Work:
@@ -99,12 +105,14 @@ def start(reporter: Reporter, request: Any, received: Received) -> Work:
         return Work(
             [unknown_connector(reporter, "connectorId", request.connectorId, received)], json(refused)
         )
+    last_tags.remember(reporter.station_id, connector_id, request.idTag)
     register, doubts = register_in_range(request.meterStart)
     doubts += clock_doubts(at, received)
     raw = hashed(received.text)
-    fact = Started(reporter, connector_id, key, request.idTag, at, register, raw, doubts)
+    offline = received.at - at > OFFLINE
+    fact = Started(reporter, connector_id, key, request.idTag, at, register, raw, doubts, offline)
     misfits = [Misfit(reporter, doubt, "start of a transaction", raw) for doubt in doubts]
-    return Work([fact, *misfits], _start_answer)
+    return Work([fact, *misfits], partial(_start_answer, reporter))
 
 
 def meter_values(reporter: Reporter, request: Any, received: Received) -> Work:
@@ -126,7 +134,7 @@ def stop(reporter: Reporter, request: Any, received: Received) -> Work:
     facts.append(Stopped(reporter, number, at, register, reason, raw, doubts + clock_doubts(at, received)))
     if request.idTag is UNSET:
         return Work(facts)
-    return Work([TagShown(reporter, request.idTag), *facts], _tag_answer)
+    return Work([TagShown(reporter, request.idTag), *facts], partial(_tag_answer, reporter))
 
 
 def data_transfer(_reporter: Reporter, _request: Any, _received: Received) -> Work:
@@ -176,13 +184,25 @@ def _readings(reporter: Reporter, number: str, values: Sequence[Any], received: 
                 found.soc_percent, sampled, received.text, found.shape, found.said,
             )
         )  # fmt: skip
+        facts += _signed(reporter, number, at, value.sampledValue)
     return facts
 
 
-def _tag_answer(outcomes: Sequence[Outcome]) -> bytes:
+def _signed(reporter: Reporter, number: str, at: datetime, samples: Sequence[Any]) -> Iterator[SignedValue]:
+    """1.6 says "SignedData"; what is inside, e.g. OCMF, says itself."""
+    for sample in samples:
+        if sample.format == "SignedData" or sample.value.startswith(OCMF):
+            encoding = "OCMF" if sample.value.startswith(OCMF) else ""
+            context = "" if sample.context is UNSET else sample.context
+            yield SignedValue(reporter, number, at, context, sample.value, encoding, "", "")
+
+
+def _tag_answer(reporter: Reporter, outcomes: Sequence[Outcome]) -> bytes:
+    guessing.note(reporter.station_id, outcomes[0].verdict)
     return b'{"idTagInfo":{"status":"%b"}}' % str(outcomes[0].verdict).encode()
 
 
-def _start_answer(outcomes: Sequence[Outcome]) -> bytes:
+def _start_answer(reporter: Reporter, outcomes: Sequence[Outcome]) -> bytes:
     opened = outcomes[0]
+    guessing.note(reporter.station_id, opened.verdict)
     return json({"transactionId": opened.transaction_id, "idTagInfo": {"status": str(opened.verdict)}})

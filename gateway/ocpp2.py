@@ -6,7 +6,7 @@ from typing import Any
 from msgspec import UNSET, Raw
 
 from charging.ingest import Booted, Outcome, Reporter, StatusReported, TagShown
-from gateway import vat
+from gateway import guessing, vat
 from gateway.decoding import decoded, instant, now_text, or_empty, unknown_connector
 from gateway.ocpp2_transactions import connector_at, meter_values, transaction_event
 from gateway.options import Options
@@ -67,6 +67,7 @@ def authorize(reporter: Reporter, request: Any, _received: Received) -> Work:
     certified = request.certificate is not UNSET or request.iso15118CertificateHashData is not UNSET
 
     def answer(outcomes: Sequence[Outcome]) -> bytes:
+        guessing.note(reporter.station_id, outcomes[0].verdict)
         told: dict[str, Any] = {"idTokenInfo": {"status": str(outcomes[0].verdict)}}
         if certified:
             told["idTokenInfo"] = {"status": "Invalid"}

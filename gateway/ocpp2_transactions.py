@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
+from functools import partial
 from typing import Any, NamedTuple
 from uuid import UUID
 
@@ -19,7 +20,7 @@ from charging.ingest import (
     Stopped,
     TransactionSeen,
 )
-from gateway import sequence
+from gateway import guessing, sequence
 from gateway.decoding import OFFLINE, clock_doubts, instant, unknown_connector
 from gateway.measurands import BadValue, Measured, measured_exactly
 from gateway.privacy import hashed
@@ -79,7 +80,7 @@ def transaction_event(reporter: Reporter, request: Any, received: Received) -> W
     if request.eventType == "Ended":
         facts.append(_stopped(seen, request, samples))
     remark = sequence.remark(reporter.station_id, info.transactionId, request.seqNo, request.eventType)
-    return Work(facts, EMPTY if seen.uid is None else _token_answer, remark)
+    return Work(facts, EMPTY if seen.uid is None else partial(_token_answer, reporter), remark)
 
 
 def meter_values(reporter: Reporter, request: Any, received: Received) -> Work:
@@ -185,5 +186,6 @@ def _stopped(seen: TransactionSeen, request: Any, samples: Sequence[Sample]) -> 
     return Stopped(seen.reporter, seen.transaction_id, seen.at, register, reason, seen.raw, seen.doubts)
 
 
-def _token_answer(outcomes: Sequence[Outcome]) -> bytes:
+def _token_answer(reporter: Reporter, outcomes: Sequence[Outcome]) -> bytes:
+    guessing.note(reporter.station_id, outcomes[0].verdict)
     return json({"idTokenInfo": {"status": str(outcomes[0].verdict)}})

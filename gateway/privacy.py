@@ -9,6 +9,7 @@ from accounts.models import Token
 TAG = re.compile(r'("(?:idTag|parentIdTag|idToken|additionalIdToken)"\s*:\s*)"((?:[^"\\]|\\.)*)"')
 PASSWORD = re.compile(r'"(?:AuthorizationKey|BasicAuthPassword)"')
 VALUE = re.compile(r'("(?:value|attributeValue)"\s*:\s*)"(?:[^"\\]|\\.)*"')
+WITHIN = re.compile(r'(\\"(?:idTag|idToken)\\"\s*:\s*\\")(.*?)(\\")')  # JSON as a text inside of JSON
 WITH_TAGS = frozenset(
     {
         "Authorize",
@@ -35,6 +36,8 @@ def as_text(raw: bytes) -> str:
 
 def masked(text: str) -> str:
     """`text` with all but the last characters of each tag hidden."""
+    if '\\"id' in text:
+        text = WITHIN.sub(lambda found: f"{found[1]}{_mask(found[2])}{found[3]}", text)
     return TAG.sub(lambda found: f"{found[1]}{_quoted(_mask(found[2]))}", text)
 
 

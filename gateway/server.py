@@ -15,6 +15,7 @@ from gateway.admission import Door
 from gateway.changes import Changes
 from gateway.commanding import Commander
 from gateway.connection import Connection
+from gateway.costs import CostTeller
 from gateway.database import Database
 from gateway.handshake import Admitted, Handshake, NotAdmitted, Upgrade
 from gateway.logins import Login, any_hash
@@ -40,6 +41,7 @@ class Gateway:
         self.changes = Changes(self.writer, self.database)
         self.presence = Presence(self.database, self.options)
         self.commander = Commander(self.presence, self.database)
+        self._costs = CostTeller(self.presence, self.database)
         self.registry = Registry(settings.REDIS_URL, self.options.lease_s)
         self._neighbours = Neighbours(self.registry, self.presence, self.commander.wake)
         self._door = Door(self.options, self.database, self.writer)
@@ -60,7 +62,7 @@ class Gateway:
             ssl_handshake_timeout=self.options.handshake_timeout_s if self._tls else None,
         )  # fmt: skip
         upkeep = (self.writer.run(), self.changes.run(), self.presence.run(), self.commander.run())
-        for forever in (*upkeep, *self._neighbours.tasks()):
+        for forever in (*upkeep, self._costs.run(), *self._neighbours.tasks()):
             self._tasks.append(asyncio.create_task(_kept_going(forever)))
         return int(self._server.sockets[0].getsockname()[1])
 

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 VARIABLES = {
-    "AuthorizationKey": ("SecurityCtrlr", "BasicAuthPassword"),
     "AuthorizationCacheEnabled": ("AuthCacheCtrlr", "Enabled"),
+    "AuthorizationKey": ("SecurityCtrlr", "BasicAuthPassword"),
     "AuthorizeRemoteTxRequests": ("AuthCtrlr", "AuthorizeRemoteStart"),
     "ChargeProfileMaxStackLevel": ("SmartChargingCtrlr", "ProfileStackLevel"),
     "ClockAlignedDataInterval": ("AlignedDataCtrlr", "Interval"),

@@ -17,3 +17,7 @@ HANDLERS: dict[str, Handle] = {
     OCPP_16: ocpp16.handle,
 }
 SUBPROTOCOLS = tuple(HANDLERS)
+UNJUDGED = {
+    version: b'{"%b":{"status":"Invalid"}}' % (b"idTagInfo" if version == OCPP_16 else b"idTokenInfo")
+    for version in HANDLERS
+}

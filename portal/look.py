@@ -53,6 +53,27 @@ LOOKS: dict[str, Look] = {
     # tags
     "valid": Look(_("In use"), "check", "ok"),
     "blocked": Look(_("Blocked"), "lock", "bad"),
+    "revoked": Look(_("Revoked"), "cross"),
+    # commands, and what stations were asked to keep
+    "sent": Look(_("Sent, no answer yet"), "clock", "busy"),
+    "waiting": Look(_("Waiting for the station"), "clock", "busy"),
+    "accepted": Look(_("Accepted"), "check", "ok"),
+    "rejected": Look(_("Rejected"), "cross", "bad"),
+    "timed_out": Look(_("No answer"), "warn", "warn"),
+    "station_offline": Look(_("Station offline"), "cross", "bad"),
+    "requested": Look(_("Asked for"), "clock", "busy"),
+    "refused": Look(_("Refused"), "cross", "bad"),
+    "used": Look(_("Used"), "check", "ok"),
+    "cancelled": Look(_("Cancelled"), "dash"),
+    "over": Look(_("Over"), "dash"),
+    "active": Look(_("In force"), "check", "ok"),
+    "replaced": Look(_("Replaced"), "dash"),
+    "cleared": Look(_("Lifted"), "dash"),
+    "new": Look(_("Not sent yet"), "clock"),
+    "sending": Look(_("On its way"), "clock", "busy"),
+    "current": Look(_("Up to date"), "check", "ok"),
+    "retrying": Look(_("To be sent again"), "warn", "warn"),
+    "unsupported": Look(_("The station keeps no list"), "dash"),
     # sessions
     "idle": Look(_("Car is full"), "pause", "warn"),
     "running": Look(_("Charging now"), "bolt", "busy"),
@@ -65,6 +86,15 @@ LOOKS: dict[str, Look] = {
     "missed": Look(_("Missed"), "warn", "warn"),
     "unmeasured": Look(_("Not measured"), "info"),
     "withdrawn": Look(_("Taken back"), "back"),
+    # work orders and planned maintenance
+    "nobody": Look(_("Nobody yet"), "clock", "warn"),
+    "assigned": Look(_("Taken"), "account", "busy"),
+    "works_again": Look(_("Works again"), "check", "ok"),
+    "closed": Look(_("Closed"), "check"),
+    "planned": Look(_("Planned"), "clock", "busy"),
+    "underway": Look(_("Now"), "pause", "warn"),
+    "window_over": Look(_("Over"), "check"),
+    "called_off": Look(_("Called off"), "cross"),
 }
 
 

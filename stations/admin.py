@@ -75,7 +75,7 @@ class StationAdmin(OfTheParent, TenantAdmin):
     )  # fmt: skip
     fixed_fields = ("identity",)
     inlines = (EVSEInline,)
-    actions_detail = ("set_password",)
+    actions_detail: tuple[str, ...] = ("set_password",)
 
     def save_model(self, request: HttpRequest, obj: Station, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

@@ -5,10 +5,10 @@ from datetime import timedelta
 from django.contrib.auth.models import Group
 from django.utils import timezone
 
-from accounts.models import DriverBlock, DriverGroup, DriverGroupMember
-from charging import quality, rating
-from charging.models import ImportBatch, QuarantinedFact, StationCommand
-from stations.models import Status, StatusInterval
+from accounts.models import ApiKey, DriverBlock, DriverGroup, DriverGroupMember
+from charging import commands, quality, rating
+from charging.models import ImportBatch, LocalList, QuarantinedFact, StationCommand
+from stations.models import Station, Status, StatusInterval
 from tests.builders import (
     MONDAY,
     connector_of,
@@ -55,3 +55,15 @@ def make_one_of_each(number: int) -> None:
     StationCommand.objects.create(
         organisation=organisation, station=connector.evse.station, action="Reset", requested_by=member.user
     )
+    make_kept_by_the_station(connector.evse.station)
+
+
+def make_kept_by_the_station(station: Station) -> None:
+    """A reservation, a limit and a local list of the station, and a key of its organisation."""
+    until = (timezone.now() + timedelta(hours=1)).isoformat()
+    reserve = {"connectorId": 1, "idTag": "TAG", "reservationId": 1, "expiryDate": until}
+    commands.request(station, "ReserveNow", reserve)
+    limit = {"chargingProfileId": 1, "stackLevel": 0, "chargingProfilePurpose": "ChargePointMaxProfile"}
+    commands.request(station, "SetChargingProfile", {"connectorId": 0, "csChargingProfiles": limit})
+    LocalList.objects.create(organisation_id=station.organisation_id, station=station)
+    ApiKey.issue(station.organisation, "Fleet system")

@@ -7,7 +7,19 @@ from typing import Any
 
 from accounts.models import Driver, Membership, Organisation, Role, Token, User
 from charging.models import ChargingSession, Reading, SessionState
-from stations.models import EVSE, Connector, Exclusion, Outage, Site, Station, StatusInterval
+from revenue.models import Candidate
+from stations.models import (
+    EVSE,
+    Connector,
+    Exclusion,
+    Outage,
+    PlannedWindow,
+    Site,
+    Station,
+    StatusInterval,
+    WorkOrder,
+    WorkOrderEntry,
+)
 from tariffs.models import Tariff, TariffAssignment, TariffVersion
 
 MONDAY = datetime(2024, 1, 1, tzinfo=UTC)  # a Monday, as the worked examples of docs/pricing.md have it
@@ -222,3 +234,55 @@ def make_exclusion(at: Station, since: datetime = MONDAY, minutes: int = 60, **f
         },
     )
     return exclusion
+
+
+def make_work_order(
+    at: Station, since: datetime = MONDAY, number: int = 1, loss_per_day: Any = None, **fields: Any
+) -> WorkOrder:
+    """An open order for an outage of the station's port `number`; a loss brings the basis of 212 sessions."""
+    basis = {"sessions": 212, "days": 56} if loss_per_day is not None else {}
+    order: WorkOrder = WorkOrder.objects.create(
+        organisation_id=at.organisation_id,
+        evse=at.evses.get(number=number),
+        since=since,
+        opened_at=since,
+        seen_at=since,
+        loss_per_day=loss_per_day,
+        **{"kind": WorkOrder.Kind.OUTAGE, "evidence": {"codes": ["GroundFailure"]}, "basis": basis, **fields},
+    )
+    WorkOrderEntry.objects.create(
+        organisation_id=at.organisation_id, order=order, action=WorkOrderEntry.Action.OPENED, at=since
+    )
+    return order
+
+
+def make_window(at: Station, since: datetime = MONDAY, hours: int = 2, **fields: Any) -> PlannedWindow:
+    """Planned maintenance of the whole station."""
+    exclusion = make_exclusion(at, since, minutes=hours * 60, category=Exclusion.Category.MAINTENANCE)
+    window: PlannedWindow = PlannedWindow.objects.create(
+        organisation_id=at.organisation_id,
+        site=at.site,
+        since=since,
+        until=since + timedelta(hours=hours),
+        exclusion=exclusion,
+        planned_by=exclusion.said_by,
+        **{"station": at, **fields},
+    )
+    return window
+
+
+def make_candidate(organisation: Organisation | None = None, **fields: Any) -> Candidate:
+    """A place where the owner thinks of building two ports of 22 kW."""
+    organisation = organisation or make_organisation()
+    candidate: Candidate = Candidate.objects.create(
+        organisation=organisation,
+        **{
+            "name": f"Candidate {next(_numbers)}",
+            "latitude": "52.370000",
+            "longitude": "4.890000",
+            "currency": organisation.currency,
+            "cost": 20_000,
+            **fields,
+        },
+    )
+    return candidate

@@ -21,9 +21,10 @@ class Reporter:
         default_factory=dict
     )  # by EVSE and connector, as OCPP 2 counts
     key: bytes = field(init=False)  # the station's id: hashed for each reading, which UUID does slowly
+    tenant: bytes = field(init=False)  # the organisation's
 
     def __post_init__(self) -> None:
-        self.key = self.station_id.bytes
+        self.key, self.tenant = self.station_id.bytes, self.organisation_id.bytes
 
 
 @dataclass(slots=True)

@@ -57,7 +57,7 @@ def known_sessions(facts: Sequence[Metered | SignedValue]) -> dict[Key, KnownSes
 def remember(reporter: Reporter, transaction_id: str, session_id: UUID, meter_start_wh: int) -> None:
     """A session that this transaction opened."""
     _remembered[reporter.key, transaction_id] = KnownSession(
-        reporter.organisation_id.bytes, session_id, session_id.bytes, meter_start_wh, None, None
+        reporter.tenant, session_id, session_id.bytes, meter_start_wh, None, None
     )
 
 

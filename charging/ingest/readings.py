@@ -4,7 +4,7 @@ from collections.abc import Iterable, Sequence
 from operator import attrgetter
 from uuid import UUID
 
-from django.db import IntegrityError, connection, transaction
+from django.db import IntegrityError, ProgrammingError, connection, transaction
 
 from charging.ingest import binary
 from charging.ingest.facts import TAKEN, Metered, Outcome
@@ -100,7 +100,8 @@ def _write(good: Sequence[Taken]) -> None:
         if fresh:
             with transaction.atomic():
                 append(fresh)
-    except IntegrityError:  # a month was made meanwhile, or a reading was stored and its session not told
+    except (IntegrityError, ProgrammingError):
+        # a month was made or dropped meanwhile, or a reading was stored and its session not told
         forget_partitions()
         others = rows
     if others:
@@ -180,6 +181,8 @@ def _advance(spans: Sequence[Span]) -> set[bytes]:
 
 
 def _advance_at_most(spans: Sequence[Span]) -> None:
+    if not spans:
+        return
     keys, organisations, _, ats, registers, powers = zip(*sorted(spans), strict=True)
     with connection.wrap_database_errors, binary.cursor() as cursor:
         cursor.execute(

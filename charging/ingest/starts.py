@@ -16,6 +16,7 @@ from charging.models import ChargingSession
 
 SOURCE = ChargingSession.Source.OCPP
 ATTEMPTS = 16
+LET_IN = "accepted offline by the station; charged to the tag's driver"
 HOLD_REASONS = {
     Verdict.INVALID: "unknown_tag",
     Verdict.BLOCKED: "tag_blocked",
@@ -60,7 +61,7 @@ def open_sessions(starts: Sequence[Started]) -> list[Outcome]:
     known = authorise_all((fact.reporter.organisation_id, fact.uid) for fact in starts)
     opened = _opened({_key(fact): fact for fact in starts}, known)
     _note_paused([session_id for session_id, _ in opened.values()])
-    _set_aside_unknown_tags(starts, known, opened)
+    _set_aside_bad_tags(starts, known, opened)
     return [
         Outcome(
             verdict=known[fact.reporter.organisation_id, fact.uid].verdict,
@@ -138,7 +139,13 @@ def _insert(starts: Sequence[Started], verdicts: Sequence[Authorisation], attemp
 
 def _doubts(fact: Started, authorisation: Authorisation) -> list[str]:
     refused = HOLD_REASONS.get(authorisation.verdict)
-    return [*fact.doubts, *([refused] if refused else [])]
+    held = refused is not None and not _was_let_in(fact, authorisation)
+    return [*fact.doubts, *([refused] if refused and held else [])]
+
+
+def _was_let_in(fact: Started, authorisation: Authorisation) -> bool:
+    """The station could not ask, and gave energy to a tag whose driver we know: he pays for what he took."""
+    return fact.offline and authorisation.token is not None
 
 
 def _note_paused(session_ids: Sequence[UUID]) -> None:
@@ -146,13 +153,13 @@ def _note_paused(session_ids: Sequence[UUID]) -> None:
         cursor.execute(PAUSED_AT_START, [plain(uuid7() for _ in session_ids), plain(session_ids)])
 
 
-def _set_aside_unknown_tags(
-    starts: Sequence[Started], known: Mapping[Key, Authorisation], opened: Found
-) -> None:
-    set_aside(
-        [
-            Doubt(fact.reporter, "unknown_tag", "the tag belongs to nobody", fact.raw, opened[_key(fact)][0])
-            for fact in starts
-            if known[fact.reporter.organisation_id, fact.uid].verdict is Verdict.INVALID
-        ]
-    )
+def _set_aside_bad_tags(starts: Sequence[Started], known: Mapping[Key, Authorisation], opened: Found) -> None:
+    doubts = []
+    for fact in starts:
+        shown = known[fact.reporter.organisation_id, fact.uid]
+        reason, session_id = HOLD_REASONS.get(shown.verdict, ""), opened[_key(fact)][0]
+        if shown.verdict is Verdict.INVALID:
+            doubts.append(Doubt(fact.reporter, reason, "the tag belongs to nobody", fact.raw, session_id))
+        elif reason and _was_let_in(fact, shown):
+            doubts.append(Doubt(fact.reporter, reason, LET_IN, fact.raw, session_id, resolution=LET_IN))
+    set_aside(doubts)

@@ -16,7 +16,7 @@ from charging.ingest.facts import TAKEN, Outcome, TransactionSeen
 from charging.ingest.known import forget
 from charging.ingest.quarantine import Doubt, set_aside
 from charging.ingest.remote import tag_of_remote_start
-from charging.ingest.starts import HOLD_REASONS
+from charging.ingest.starts import HOLD_REASONS, LET_IN
 
 REMEMBERED = 200_000
 REUSED = "transaction_id_reused"
@@ -71,8 +71,7 @@ def _identify(beginning: Beginning, fact: TransactionSeen, shown: Authorisation)
     if shown.verdict is Verdict.INVALID:
         return [Doubt(fact.reporter, refused, "the tag belongs to nobody", fact.raw, session.pk)]
     if refused and fact.offline:
-        settled = "accepted offline by the station; charged to the tag's driver"
-        return [Doubt(fact.reporter, refused, settled, fact.raw, session.pk, resolution=settled)]
+        return [Doubt(fact.reporter, refused, LET_IN, fact.raw, session.pk, resolution=LET_IN)]
     return []
 
 

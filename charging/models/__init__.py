@@ -2,6 +2,8 @@
 the message log, and what stations were asked to keep: reservations, profiles, local lists."""
 
 from charging.models.command import StationCommand
+from charging.models.curve import SessionCurve
+from charging.models.display import CostNotice, StationDisplay
 from charging.models.local_list import LocalList
 from charging.models.message import OcppMessage
 from charging.models.priced import PricedSession
@@ -15,6 +17,7 @@ from charging.models.signed import SignedReading
 __all__ = [
     "ChargingProfile",
     "ChargingSession",
+    "CostNotice",
     "ImportBatch",
     "LocalList",
     "OcppMessage",
@@ -23,8 +26,10 @@ __all__ = [
     "Reading",
     "Reservation",
     "SampleShape",
+    "SessionCurve",
     "SessionReview",
     "SessionState",
     "SignedReading",
     "StationCommand",
+    "StationDisplay",
 ]

@@ -35,6 +35,13 @@ class SessionQuerySet(TenantQuerySet["ChargingSession"]):
             quality__in=(ChargingSession.Quality.GOOD, ChargingSession.Quality.RELEASED),
         )
 
+    def to_archive(self) -> "SessionQuerySet":
+        """Ended, whatever became of it, and its readings are not packed yet."""
+        return self.filter(
+            archived_at__isnull=True,
+            state__in=(ChargingSession.State.ENDED, ChargingSession.State.PRICED),
+        )
+
 
 class ChargingSession(TenantModel):
     """One vehicle charging once at one connector; energies in Wh, times in UTC."""
@@ -83,6 +90,7 @@ class ChargingSession(TenantModel):
     settled_elsewhere = models.BooleanField(
         default=False, help_text="priced and counted, never charged by us"
     )
+    archived_at = models.DateTimeField(null=True, blank=True, help_text="its readings are in its curve")
     created_at = models.DateTimeField(auto_now_add=True)
 
     objects: ClassVar[Any] = SessionQuerySet.as_manager()
@@ -125,6 +133,11 @@ class ChargingSession(TenantModel):
             models.Index(fields=["station"], condition=Q(state="active"), name="session_active"),
             models.Index(
                 fields=["organisation", "ended_at"], condition=Q(state="ended"), name="session_to_rate"
+            ),
+            models.Index(
+                fields=["ended_at"],
+                condition=Q(archived_at__isnull=True, state__in=("ended", "priced")),
+                name="session_to_archive",
             ),
             models.Index(
                 fields=["organisation", "ended_at"], condition=Q(quality="held"), name="session_held"

@@ -4,6 +4,7 @@ Every position is a percentage of the drawing, so one SVG fits a phone and a des
 carries its words (title, description, data table) for readers who do not see it. Values are `Decimal`; no float.
 """
 
+from portal.charts.band import BandChart, band_chart
 from portal.charts.bars import StackedBars, stacked_bars
 from portal.charts.heatmap import HeatMap, heat_map
 from portal.charts.lines import LineChart, Sparkline, line_chart, sparkline
@@ -12,6 +13,7 @@ from portal.charts.scale import Series
 
 __all__ = [
     "KINDS",
+    "BandChart",
     "HeatMap",
     "LineChart",
     "Part",
@@ -19,6 +21,7 @@ __all__ = [
     "Series",
     "Sparkline",
     "StackedBars",
+    "band_chart",
     "heat_map",
     "line_chart",
     "price_line",

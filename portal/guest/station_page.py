@@ -1,12 +1,14 @@
 """What a station's public page says: its ports, and what charging costs before anything is asked."""
 
 from dataclasses import dataclass, field, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import ROUND_CEILING, Decimal
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from django.utils import timezone
+from django.utils.formats import date_format
+from django.utils.translation import gettext as _
 from moneyed import Money
 
 import pricing
@@ -18,13 +20,15 @@ from portal.guest.coming import ComingPrice, coming_prices
 from portal.ports import Port, ports_of
 from portal.running import shares_of_result
 from portal.tariff_words import PriceWord, price_words
-from stations.models import Connector, Station
+from revenue.maintenance import windows
+from stations.models import Connector, PlannedWindow, Station
 from tariffs.assignment import MissingTariff, version_in_force
 
 TYPICAL_WH = {"AC": 11_000, "DC": 30_000}
 LARGEST_WH = {"AC": 60_000, "DC": 75_000}
 PARKED_AT_MOST_S = 3600
 USUAL_POWER_W = {"AC": 11_000, "DC": 100_000}
+ANNOUNCED_BEFORE = timedelta(days=1)
 USUAL_SHARE_OF_POWER = 80  # percent of the rated power that a car takes on average
 
 
@@ -62,6 +66,7 @@ class StationPage:
     station: Station
     offers: list[PortOffer]
     local_time: datetime
+    notices: tuple[str, ...] = ()
 
     @property
     def price_groups(self) -> list[tuple[PortOffer, list[PortOffer]]]:
@@ -92,7 +97,32 @@ def page_of(station: Station, driver_id: UUID | None = None) -> StationPage:
     at = timezone.now()
     ports = ports_of(station.organisation, station=station)
     offers = _with_coming(station, [_offer(port, at, driver_id) for port in ports])
-    return StationPage(station, offers, at.astimezone(ZoneInfo(station.site.time_zone)))
+    notices = tuple(_notice(window, at, ZoneInfo(station.site.time_zone)) for window in _windows(station, at))
+    return StationPage(station, offers, at.astimezone(ZoneInfo(station.site.time_zone)), notices)
+
+
+def _windows(station: Station, at: datetime) -> list[PlannedWindow]:
+    return windows.upcoming(station, at, ANNOUNCED_BEFORE)
+
+
+def _notice(window: PlannedWindow, at: datetime, zone: ZoneInfo) -> str:
+    """What drivers read of planned maintenance: since when or from when, and when it is back."""
+    since, until = window.since.astimezone(zone), window.until.astimezone(zone)
+    facts = {"since": date_format(since, "j M, H:i"), "until": date_format(until, "j M, H:i")}
+    if window.evse is None:
+        told = (
+            _("Closed for maintenance, back at %(until)s.")
+            if window.since <= at
+            else _("Closed for maintenance from %(since)s to %(until)s.")
+        )
+    else:
+        facts["number"] = str(window.evse.number)
+        told = (
+            _("Port %(number)s is closed for maintenance, back at %(until)s.")
+            if window.since <= at
+            else _("Port %(number)s is closed for maintenance from %(since)s to %(until)s.")
+        )
+    return f"{told % facts} {window.words}".strip()
 
 
 def _with_coming(station: Station, offers: list[PortOffer]) -> list[PortOffer]:

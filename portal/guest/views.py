@@ -1,5 +1,7 @@
 """A station's public page, and starting to charge there: with an account, or by card without one."""
 
+from uuid import UUID
+
 from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -31,7 +33,7 @@ def station(request: HttpRequest, code: str) -> HttpResponse:
         "page": page,
         "driver": driver,
         "has_card": driver is not None and _has_card(driver),
-        "chosen": usable[0].port.connector.pk if usable else None,
+        "chosen": _chosen(request, usable),
         "hold_text": _hold_text(usable or page.offers),
     }
     return render(request, "guest/station.html", context)
@@ -81,6 +83,14 @@ def _start_as_guest(request: HttpRequest, offer: PortOffer, station: Station) ->
         )
         return redirect(back)
     return redirect(checkout.url)
+
+
+def _chosen(request: HttpRequest, usable: list[PortOffer]) -> UUID | None:
+    """The port whose sticker was scanned (`?port=2`), if it can be used; else the first that can."""
+    asked = request.GET.get("port", "")
+    scanned = [offer for offer in usable if str(offer.port.connector.evse.number) == asked]
+    chosen = (scanned or usable)[:1]
+    return chosen[0].port.connector.pk if chosen else None
 
 
 def _station(code: str) -> Station:

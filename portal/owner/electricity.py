@@ -28,11 +28,9 @@ class PriceForm(forms.Form):
     site = forms.ModelChoiceField(Site.objects.none(), label=gettext_lazy("Site"))
     valid_from = forms.DateField(
         label=gettext_lazy("From"), widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"),
-        help_text=gettext_lazy("Figures of this day and later ones are worked out anew."),
     )  # fmt: skip
     per_kwh = forms.DecimalField(
         label=gettext_lazy("Price per kWh"), min_value=0, max_value=1_000_000, decimal_places=4,
-        help_text=gettext_lazy("What you pay your supplier, before tax."),
     )  # fmt: skip
 
     def __init__(self, organisation: Organisation, data: Any = None) -> None:

@@ -36,7 +36,7 @@ def figures_by_day(
     scope = reading.Scope(organisation, currency, period.first_before, period.last, site_id=site_id)
     return {
         day: Day(shares_of(sums, currency), sums.energy_wh, sums.sessions)
-        for day, sums in reading.by_day(scope).items()
+        for day, sums in reading.by_day(scope, reading.SHOWN).items()
     }
 
 

@@ -25,7 +25,11 @@ ENTRIES = (
     Entry("sessions", _("Sessions"), "list"),
     Entry("stations", _("Stations"), "station"),
     Entry("uptime", _("Uptime"), "clock"),
+    Entry("maintenance", _("Maintenance"), "warn"),
     Entry("prices", _("Prices"), "bolt"),
+    Entry("api-keys", _("API keys"), "lock", (Role.OWNER, Role.MANAGER)),
+    Entry("forecast", _("Forecast"), "history"),
+    Entry("placement", _("Placement"), "pin"),
 )
 
 

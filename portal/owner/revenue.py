@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET
 
 from accounts.models import Organisation, Role
-from billing.models import Document, Entry, Journal, SessionCharge
+from billing.models import Account, Document, Entry, Journal, SessionCharge
 from charging.models import ChargingSession
 from portal import words
 from portal.exports import download
@@ -83,7 +83,8 @@ def exported(organisation: Organisation, query: QueryDict) -> HttpResponseBase |
     asked_format, key = query.get("format", ""), query.get("table", "trend")
     if not asked_format:
         return None
-    table = Figures(asked_of(organisation, query)).table(key) if key in TABLES else None
+    asked = asked_of(organisation, query)
+    table = Figures(asked, reading.NAMES).table(key) if key in TABLES else None
     if table is None:
         raise Http404(_("There is no such table."))
     return download(
@@ -144,6 +145,4 @@ def booked_of(organisation: Organisation, sessions: Any) -> dict[str, Any]:
     }
 
 
-KINDS: dict[str, str] = {
-    value: str(label) for value, label in Entry._meta.get_field("account").related_model.Kind.choices
-}
+KINDS: dict[str, str] = {value: str(label) for value, label in Account.Kind.choices}

@@ -1,6 +1,6 @@
 """The revenue page's tiles, charts and tables, all from the rollups."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
@@ -67,14 +67,14 @@ def cells(sums: Sums, currency: str) -> tuple[object, ...]:
 class Figures:
     """Everything the page shows of one question; each part is asked once."""
 
-    def __init__(self, asked: Asked) -> None:
-        self.asked, self.currency = asked, asked.scope.currency
-        days = reading.by_day(asked.scope)
+    def __init__(self, asked: Asked, names: Sequence[str] = reading.SHOWN) -> None:
+        self.asked, self.currency, self.names = asked, asked.scope.currency, names
+        days = reading.by_day(asked.scope, names)
         self.columns: dict[date, Sums] = dict.fromkeys(asked.columns, NOTHING)
         for day, sums in days.items():
             self.columns[asked.column_of(day)] += sums
         self.total = _sum(days.values())
-        self.before = reading.total(asked.before)
+        self.before = reading.total(asked.before, names)
 
     def tiles(self) -> list[Tile]:
         money = partial(words.amount, currency=self.currency)
@@ -122,7 +122,7 @@ class Figures:
         """Revenue and occupancy by hour and weekday; only the whole organisation has hours."""
         if self.asked.scope.is_narrow:
             return []
-        found = reading.by_hour_of_week(self.asked.scope)
+        found = reading.by_hour_of_week(self.asked.scope, ("net", "occupied_s"))
         weeks = Decimal(max(self.asked.days, 7)) / 7
         ports = max(Connector.objects.of(self.asked.scope.organisation).count(), 1)
         return [
@@ -179,24 +179,24 @@ class Figures:
 
     def by_site(self) -> Table:
         names = _names(Site.objects.of(self.asked.scope.organisation))
-        rows = self._places(names, reading.by_site(self.asked.scope), "site")
+        rows = self._places(names, reading.by_site(self.asked.scope, self.names), "site")
         return Table("sites", _("By site"), _("Site"), rows, _sum(row.sums for row in rows))
 
     def by_station(self) -> Table:
         names = _names(Station.objects.of(self.asked.scope.organisation))
-        rows = self._places(names, reading.by_station(self.asked.scope), "")
+        rows = self._places(names, reading.by_station(self.asked.scope, self.names), "")
         return Table("stations", _("By station"), _("Station"), rows, _sum(row.sums for row in rows))
 
     def by_tariff(self) -> Table:
         names = _names(Tariff.objects.of(self.asked.scope.organisation))
-        rows = self._places(names, reading.by_tariff(self.asked.scope), "tariff")
+        rows = self._places(names, reading.by_tariff(self.asked.scope, self.names), "tariff")
         return Table("tariffs", _("By tariff"), _("Tariff"), rows, _sum(row.sums for row in rows))
 
     def by_hour(self) -> Table:
         """Hours of the day, whatever weekday."""
         sums = dict.fromkeys(HOURS, NOTHING)
         if not self.asked.scope.is_narrow:
-            for (_weekday, hour), found in reading.by_hour_of_week(self.asked.scope).items():
+            for (_weekday, hour), found in reading.by_hour_of_week(self.asked.scope, self.names).items():
                 sums[hour] += found
         rows = [Row(f"{hour:02d}:00", "", sums[hour]) for hour in HOURS]
         return Table("hours", _("By hour of the day"), _("Hour"), rows, _sum(sums.values()))

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -20,7 +21,7 @@ from tariffs.models import Tariff
 
 USUAL_DAYS = 30
 LONGEST_DAYS = 1100
-DATE = {"widget": forms.DateInput({"type": "date"}, format="%Y-%m-%d"), "required": False}
+DAY = partial(forms.DateField, widget=forms.DateInput({"type": "date"}, format="%Y-%m-%d"), required=False)
 
 STEPS: dict[str, Callable[[date], date]] = {
     "day": lambda day: day,
@@ -33,8 +34,8 @@ STEPS: dict[str, Callable[[date], date]] = {
 class RevenueForm(forms.Form):
     """The page's filters; nonsense is said beside its field, and the usual 30 days are shown."""
 
-    since = forms.DateField(label=gettext_lazy("From"), **DATE)
-    until = forms.DateField(label=gettext_lazy("To"), **DATE)
+    since = DAY(label=gettext_lazy("From"))
+    until = DAY(label=gettext_lazy("To"))
     step = forms.ChoiceField(
         label=gettext_lazy("By"),
         required=False,
@@ -107,12 +108,18 @@ def asked_of(organisation: Organisation, query: QueryDict) -> Asked:
     site, tariff = given.get("site"), given.get("tariff")
     narrow = {"site_id": site.pk if site else None, "tariff_id": tariff.pk if tariff else None}
     length = last - first + timedelta(days=1)
+    step = given.get("step") or usual_step(length.days)
     return Asked(
-        form,
+        form if form.errors else _filled(organisation, query, {"since": first, "until": last, "step": step}),
         Scope(organisation, organisation.currency, first, last, **narrow),
         Scope(organisation, organisation.currency, first - length, last - length, **narrow),
-        given.get("step") or usual_step(length.days),
+        step,
     )
+
+
+def _filled(organisation: Organisation, query: QueryDict, shown: dict[str, object]) -> RevenueForm:
+    """The form, saying also what is shown where nothing was asked."""
+    return RevenueForm({**query.dict(), **{name: str(value) for name, value in shown.items()}}, organisation)
 
 
 def usual_step(days: int) -> str:

@@ -27,9 +27,7 @@ Cadence = ReportSubscription.Cadence
 class ShareForm(forms.Form):
     """A new link: for whom, and for how long."""
 
-    name = forms.CharField(
-        label=gettext_lazy("For whom"), max_length=80, help_text=gettext_lazy("Only you see this name.")
-    )
+    name = forms.CharField(label=gettext_lazy("For whom"), max_length=80)
     days = forms.TypedChoiceField(
         label=gettext_lazy("Good for"), coerce=int, initial=30,
         choices=[(7, gettext_lazy("7 days")), (30, gettext_lazy("30 days")), (90, gettext_lazy("90 days"))],
@@ -89,7 +87,11 @@ def report(request: MemberRequest) -> HttpResponse:
     cadence = request.POST.get("cadence", "")
     if cadence not in Cadence.values:
         raise Http404(_("There is no such report."))
-    wanted = {"organisation": request.organisation, "membership": request.membership, "cadence": cadence}
+    wanted: dict[str, Any] = {
+        "organisation": request.organisation,
+        "membership": request.membership,
+        "cadence": cadence,
+    }
     if request.POST.get("on"):
         ReportSubscription.objects.get_or_create(**wanted)
         messages.success(request, _("The next report comes when its period has ended."))

@@ -2,7 +2,28 @@
 
 from django.urls import URLPattern, path
 
-from portal.owner import dynamic, dynamic_setup, electricity, revenue, sharing, uptime, views
+from portal.owner import (
+    api_keys,
+    dynamic,
+    dynamic_setup,
+    electricity,
+    experiments,
+    forecast,
+    maintenance,
+    placement,
+    replay,
+    revenue,
+    sharing,
+    stations_messages,
+    stations_page,
+    stations_setup,
+    stations_stickers,
+    uptime,
+    views,
+    windows,
+)
+
+STATION = "stations/<uuid:station_id>/"
 
 urlpatterns: list[URLPattern] = [
     path("", views.today, name="today"),
@@ -17,11 +38,40 @@ urlpatterns: list[URLPattern] = [
     path("revenue/sharing/<uuid:share_id>/revoke/", sharing.revoke, name="revoke-share"),
     path("stations/", views.stations, name="stations"),
     path("stations/<uuid:station_id>/code/", views.station_code, name="station-code"),
+    path("stations/new/", stations_setup.new_station, name="new-station"),
+    path("stations/stickers.pdf", stations_stickers.stickers, name="stickers"),
+    path(STATION, stations_page.station, name="owner-station"),
+    path(f"{STATION}now/", stations_page.station_now, name="station-now"),
+    path(f"{STATION}commands/", stations_page.station_commands, name="station-commands"),
+    path(f"{STATION}commands/<slug:way>/", stations_page.station_command, name="station-command"),
+    path(f"{STATION}local-list/", stations_page.local_list, name="local-list"),
+    path(f"{STATION}messages/", stations_messages.station_messages, name="station-messages"),
+    path(f"{STATION}messages/<uuid:message_id>/", stations_messages.station_message, name="station-message"),
+    path(f"{STATION}connect/", stations_setup.connect, name="station-connect"),
+    path(f"{STATION}contact/", stations_setup.contact, name="station-contact"),
+    path(f"{STATION}password/", stations_setup.new_station_password, name="station-password"),
+    path(f"{STATION}ports/", stations_setup.new_ports, name="station-ports"),
+    path(f"{STATION}stickers.pdf", stations_stickers.station_stickers, name="station-stickers"),
+    path("api-keys/", api_keys.api_keys, name="api-keys"),
+    path("api-keys/<uuid:key_id>/revoke/", api_keys.revoke_api_key, name="revoke-api-key"),
     path("uptime/", uptime.uptime, name="uptime"),
     path("uptime/ports/<uuid:evse_id>/", uptime.uptime_port, name="uptime-port"),
     path("uptime/ports/<uuid:evse_id>/exclude/", uptime.uptime_exclude, name="uptime-exclude"),
     path("uptime/exclusions/<uuid:exclusion_id>/withdraw/", uptime.uptime_withdraw, name="uptime-withdraw"),
+    path("maintenance/", maintenance.maintenance, name="maintenance"),
+    path("maintenance/reliability/", maintenance.reliability_page, name="reliability"),
+    path("maintenance/windows/", windows.planned, name="windows"),
+    path("maintenance/windows/<uuid:window_id>/cancel/", windows.window_cancel, name="window-cancel"),
+    path("maintenance/orders/<uuid:order_id>/", maintenance.work_order, name="work-order"),
+    path("maintenance/orders/<uuid:order_id>/act/", maintenance.work_order_act, name="work-order-act"),
     path("prices/", dynamic.prices, name="prices"),
+    path("prices/replay/", replay.replay, name="prices-replay"),
+    path("prices/experiments/", experiments.experiments, name="experiments"),
+    path("prices/experiments/new/", experiments.experiment_new, name="experiment-new"),
+    path("prices/experiments/<uuid:experiment_id>/", experiments.experiment, name="experiment"),
+    path(
+        "prices/experiments/<uuid:experiment_id>/stop/", experiments.experiment_stop, name="experiment-stop"
+    ),
     path("prices/feeds/", dynamic_setup.feeds, name="prices-feeds"),
     path("prices/feeds/<uuid:feed_id>/", dynamic_setup.feed, name="prices-feed"),
     path("prices/rules/<uuid:rule_id>/", dynamic_setup.rule, name="prices-rule"),
@@ -34,4 +84,9 @@ urlpatterns: list[URLPattern] = [
     path("prices/<uuid:site_id>/decisions/", dynamic.prices_decisions, name="prices-decisions"),
     path("prices/<uuid:site_id>/guardrails/", dynamic_setup.guardrails, name="prices-guardrails"),
     path("prices/<uuid:site_id>/rules/new/", dynamic_setup.rule_new, name="prices-rule-new"),
+    path("forecast/", forecast.forecast, name="forecast"),
+    path("forecast/<uuid:site_id>/holidays/", forecast.holidays, name="forecast-holidays"),
+    path("placement/", placement.placement, name="placement"),
+    path("placement/candidates/", placement.add, name="placement-add"),
+    path("placement/candidates/<uuid:candidate_id>/remove/", placement.remove, name="placement-remove"),
 ]

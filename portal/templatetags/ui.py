@@ -15,7 +15,7 @@ from django.utils.safestring import SafeString, mark_safe
 
 from billing.models import Payment
 from portal import words
-from portal.charts import HeatMap, LineChart, PriceLine, StackedBars
+from portal.charts import BandChart, HeatMap, LineChart, PriceLine, StackedBars
 from portal.look import THEME_COOKIE, look_of, theme_of
 from portal.payment_words import words_for_payment
 from portal.tiles import Tile
@@ -26,6 +26,7 @@ CHART_TEMPLATES = {
     StackedBars: "charts/stacked_bars.html",
     LineChart: "charts/line.html",
     HeatMap: "charts/heat_map.html",
+    BandChart: "charts/band.html",
 }
 
 
@@ -63,6 +64,12 @@ def money(value: Any, currency: str = "") -> SafeString:
         words.amount(Decimal(raw), code),
         code,
     )
+
+
+@register.filter
+def percent(share: float | Decimal) -> str:
+    """A share in whole percent: `.314` as `31 %`."""
+    return f"{words.number(round(Decimal(share) * 100))}{words.THIN_SPACE}%"
 
 
 @register.simple_tag
@@ -156,7 +163,7 @@ def price_line(line: PriceLine, size: str = "small") -> dict[str, object]:
 
 @register.simple_tag(takes_context=True)
 def chart(
-    context: template.Context, drawn: StackedBars | LineChart | HeatMap, height: int = 240
+    context: template.Context, drawn: StackedBars | LineChart | HeatMap | BandChart, height: int = 240
 ) -> SafeString:
     """A chart with its title, words and data table."""
     engine = context.template.engine if context.template else template.engines["django"].engine  # type: ignore[attr-defined]

@@ -1,5 +1,6 @@
 """What is wrong now, port by port, and what it costs a day."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -8,7 +9,7 @@ from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from django.db.models import Max
+from django.db.models import Count, Max, Q
 from moneyed import Money
 
 from accounts.models import Organisation
@@ -107,6 +108,19 @@ def judged(
     zone = ZoneInfo(times.evse.station.site.time_zone)
     starts = [start for start, _end in spans]
     return silence.judge(starts, merged([*spans, *down, *shut]), zone, known_since, now)
+
+
+def too_quiet(organisation: Organisation, now: datetime) -> list[EVSE]:
+    """Ports whose silence can't be told from chance: fewer than 0.3 starts a day over eight weeks.
+
+    One that an open order already calls silent is not among them.
+    """
+    recent = Q(connectors__sessions__started_at__gte=now - silence.WINDOW)
+    alarmed = WorkOrder.objects.of(organisation).open().filter(kind=Kind.SILENT).values("evse")
+    ports = EVSE.objects.of(organisation).exclude(pk__in=alarmed).select_related("station__site")
+    enough = math.ceil(silence.LEAST_PER_DAY * (silence.WINDOW / silence.DAY))
+    counted = ports.annotate(starts=Count("connectors__sessions", filter=recent))
+    return list(counted.filter(starts__lt=enough).order_by("station__site__name", "station__name", "number"))
 
 
 def derated_now(organisation: Organisation, now: datetime) -> Iterator[Finding]:

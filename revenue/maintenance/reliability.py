@@ -39,6 +39,11 @@ class Reliability:
     codes: Counter[str] = field(default_factory=Counter)
 
     @property
+    def reasons(self) -> list[tuple[str, int]]:
+        """Error codes and stop reasons of failed starts, the most frequent first."""
+        return self.codes.most_common()
+
+    @property
     def between_failures(self) -> timedelta | None:
         """MTBF: time up over failures; None without a failure."""
         return self.up / self.failures if self.failures else None

@@ -55,7 +55,7 @@ def cancel(window: PlannedWindow, by: User) -> None:
     now = timezone.now()
     if window.cancelled_at is not None or window.until <= now:
         return
-    if window.since >= now:
+    if max(window.since, window.exclusion.since) >= now:
         withdraw(window.exclusion, by)
     else:
         Exclusion.objects.of(window.organisation_id).filter(pk=window.exclusion_id).update(until=now)

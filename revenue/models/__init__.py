@@ -10,13 +10,20 @@ from revenue.models.dynamic import (
     RuleSetEvent,
 )
 from revenue.models.electricity import ElectricityPrice
+from revenue.models.experiments import Experiment, ExperimentSite
+from revenue.models.forecast import HolidayRegion, SiteForecast
+from revenue.models.placement import Candidate
 from revenue.models.rollups import OwnerHour, RollupMark, RollupState, StationDay
 from revenue.models.sharing import ReportSubscription, SentReport, ShareLink
 
 __all__ = [
+    "Candidate",
     "ElectricityPrice",
+    "Experiment",
+    "ExperimentSite",
     "Feed",
     "FeedValue",
+    "HolidayRegion",
     "OwnerHour",
     "PlannedPrice",
     "PriceDecision",
@@ -28,5 +35,6 @@ __all__ = [
     "RuleSetEvent",
     "SentReport",
     "ShareLink",
+    "SiteForecast",
     "StationDay",
 ]

@@ -75,6 +75,9 @@ class StationDay(Measures):
         Tariff, on_delete=models.PROTECT, related_name="+", db_constraint=False, db_index=False
     )
 
+    class Meta:
+        indexes = [models.Index(fields=["organisation", "station", "day"], name="station_day_of_station")]
+
     def __str__(self) -> str:
         return f"{self.station_id} {self.day}: {self.net}"
 

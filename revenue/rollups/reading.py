@@ -1,10 +1,11 @@
 """Figures from the rollups: one query each, its cost by stations and days, or hours, never by sessions.
 
-All take an organisation, one currency and local days, both ends included. What a site, station or tariff
+All take a scope: an organisation, one currency and local days, both ends included; and the names of the sums
+wanted, all of them unless told (the others are zero). What a site, station or tariff
 narrows comes from station days, all else from owner hours.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import date
 from decimal import Decimal
@@ -62,6 +63,11 @@ class Sums:
 
 
 NAMES = tuple(field.name for field in fields(Sums))
+SHOWN = (
+    "sessions", "energy_wh", "occupied_s", "energy", "time", "parking", "fees", "net", "tax", "refund_net",
+    "refund_tax", "energy_cost",
+)  # fmt: skip
+"""What pages show; a sum costs as much as the row it is in, so they ask for no more."""
 NOTHING = Sums()
 
 
@@ -82,34 +88,34 @@ class Scope:
         return any((self.site_id, self.station_id, self.tariff_id))
 
 
-def by_day(scope: Scope) -> dict[date, Sums]:
+def by_day(scope: Scope, names: Sequence[str] = NAMES) -> dict[date, Sums]:
     """The local days that had anything."""
-    return {key: sums for (key,), sums in _added(_rows(scope), "day").items()}
+    return {key: sums for (key,), sums in _added(_rows(scope), names, "day").items()}
 
 
-def by_site(scope: Scope) -> dict[UUID, Sums]:
-    return {key: sums for (key,), sums in _added(station_days(scope), "station__site_id").items()}
+def by_site(scope: Scope, names: Sequence[str] = NAMES) -> dict[UUID, Sums]:
+    return {key: sums for (key,), sums in _added(station_days(scope), names, "station__site_id").items()}
 
 
-def by_station(scope: Scope) -> dict[UUID, Sums]:
-    return {key: sums for (key,), sums in _added(station_days(scope), "station_id").items()}
+def by_station(scope: Scope, names: Sequence[str] = NAMES) -> dict[UUID, Sums]:
+    return {key: sums for (key,), sums in _added(station_days(scope), names, "station_id").items()}
 
 
-def by_tariff(scope: Scope) -> dict[UUID, Sums]:
+def by_tariff(scope: Scope, names: Sequence[str] = NAMES) -> dict[UUID, Sums]:
     """Tariffs by which was priced; down time has none and is left out."""
-    added = _added(station_days(scope).exclude(tariff=NO_TARIFF), "tariff_id")
+    added = _added(station_days(scope).exclude(tariff=NO_TARIFF), names, "tariff_id")
     return {key: sums for (key,), sums in added.items()}
 
 
-def by_hour_of_week(scope: Scope) -> dict[tuple[int, int], Sums]:
+def by_hour_of_week(scope: Scope, names: Sequence[str] = NAMES) -> dict[tuple[int, int], Sums]:
     """(ISO weekday 1 to 7, local hour 0 to 23) of the whole organisation; a narrower scope has no hours."""
     rows = owner_hours(scope).annotate(weekday=ExtractIsoWeekDay("day"))
-    return {(weekday, hour): sums for (weekday, hour), sums in _added(rows, "weekday", "hour").items()}
+    return {(weekday, hour): sums for (weekday, hour), sums in _added(rows, names, "weekday", "hour").items()}
 
 
-def total(scope: Scope) -> Sums:
+def total(scope: Scope, names: Sequence[str] = NAMES) -> Sums:
     """Everything in the scope, as one."""
-    return _added(_rows(scope)).get((), NOTHING)
+    return _added(_rows(scope), names).get((), NOTHING)
 
 
 def station_days(scope: Scope) -> QuerySet[StationDay]:
@@ -133,16 +139,16 @@ def _within(model: Any, scope: Scope) -> Any:
     )
 
 
-def _added(rows: QuerySet[Any], *groups: str) -> dict[tuple[Any, ...], Sums]:
-    asked = {f"all_{name}": Max(name) if name == "peak_w" else Sum(name) for name in NAMES}
+def _added(rows: QuerySet[Any], names: Sequence[str], *groups: str) -> dict[tuple[Any, ...], Sums]:
+    asked = {f"all_{name}": Max(name) if name == "peak_w" else Sum(name) for name in names}
     if not groups:
         found = rows.aggregate(**asked)
-        return {} if found["all_sessions"] is None else {(): _sums(found)}
+        return {} if None in found.values() else {(): _sums(found, names)}
     return {
-        tuple(row[group] for group in groups): _sums(row)
+        tuple(row[group] for group in groups): _sums(row, names)
         for row in rows.order_by().values(*groups).annotate(**asked)
     }
 
 
-def _sums(row: Mapping[str, Any]) -> Sums:
-    return Sums(**{name: row[f"all_{name}"] for name in NAMES})
+def _sums(row: Mapping[str, Any], names: Sequence[str]) -> Sums:
+    return Sums(**{name: row[f"all_{name}"] for name in names})

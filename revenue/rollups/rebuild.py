@@ -14,11 +14,11 @@ from django.utils import timezone
 from accounts.models import Organisation
 from revenue.models import RollupMark, RollupState
 from revenue.rollups.pieces import pieces
-from revenue.rollups.tables import TABLES, Table
+from revenue.rollups.tables import OWNER_HOURS, STATION_DAYS, TABLES, Table
 from revenue.rollups.upkeep import lock
 
 Progress = Callable[[int, int], None]
-SLICE = 100_000
+SLICE = 50_000  # their pieces fit into memory
 LAST = datetime(9999, 1, 1, tzinfo=UTC)
 
 SLICE_PIECES = pieces(
@@ -76,27 +76,16 @@ def sum_up(organisation_id: UUID, progress: Progress = _quiet) -> int:
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL work_mem = '128MB'; SET LOCAL jit = off")
         for table in TABLES:
-            cursor.execute(f"DROP TABLE IF EXISTS {fresh_of(table)}, {_slices_of(table)}")
-            cursor.execute(f"CREATE TEMP TABLE {_bare(_slices_of(table))} (LIKE {table.name}) ON COMMIT DROP")
-        slices = list(_slices(cursor, organisation_id))
+            cursor.execute(f"DROP TABLE IF EXISTS {fresh_of(table)}")
+            cursor.execute(f"CREATE TEMP TABLE fresh_{table.name} (LIKE {table.name}) ON COMMIT DROP")
+            cursor.execute(f"ALTER TABLE {fresh_of(table)} ADD PRIMARY KEY ({', '.join(table.key)})")
         count = _count(cursor, organisation_id)
-        for number, (since, until) in enumerate(slices):
+        for number, (since, until) in enumerate(list(_slices(cursor, organisation_id))):
             _sum_slice(cursor, organisation_id, since, until, is_first=number == 0)
             progress(min(count, (number + 1) * SLICE), count)
         for table in TABLES:
-            rows = table.added(_slices_of(table))
-            cursor.execute(f"CREATE TEMP TABLE {_bare(fresh_of(table))} ON COMMIT DROP AS {rows}")
-            cursor.execute(f"CREATE INDEX ON {fresh_of(table)} ({', '.join(table.key)})")
             cursor.execute(f"ANALYZE {fresh_of(table)}")
     return count
-
-
-def _slices_of(table: Table) -> str:
-    return f"pg_temp.slices_{table.name}"
-
-
-def _bare(name: str) -> str:
-    return name.removeprefix("pg_temp.")
 
 
 def _count(cursor: Any, organisation_id: UUID) -> int:
@@ -108,7 +97,7 @@ def _count(cursor: Any, organisation_id: UUID) -> int:
 
 
 def _slices(cursor: Any, organisation_id: UUID) -> Iterator[tuple[datetime, datetime]]:
-    """(since, until) of slices of some hundred thousand sessions; one that is empty if there are none."""
+    """(since, until) of slices of `SLICE` sessions; one that is empty if there are none."""
     cursor.execute(SLICES, [organisation_id, SLICE])
     starts = [row[0] for row in cursor.fetchall()] or [LAST]
     return zip(starts, [*starts[1:], LAST], strict=True)
@@ -117,14 +106,12 @@ def _slices(cursor: Any, organisation_id: UUID) -> Iterator[tuple[datetime, date
 def _sum_slice(
     cursor: Any, organisation_id: UUID, since: datetime, until: datetime, *, is_first: bool
 ) -> None:
-    first, second = TABLES
+    hours, days = OWNER_HOURS, STATION_DAYS
     cursor.execute(
         f"""WITH {SLICE_PIECES},
-        written AS (
-            INSERT INTO {_slices_of(first)} ({first.all_columns})
-            SELECT {first.all_columns} FROM ({first.summed("pieces")}) x
-        )
-        INSERT INTO {_slices_of(second)} ({second.all_columns})
-        SELECT {second.all_columns} FROM ({second.summed("pieces")}) x""",
+        by_hour AS ({hours.summed("pieces")}),
+        by_day AS ({days.summed("pieces")}),
+        written AS ({hours.add(fresh_of(hours), "by_hour")})
+        {days.add(fresh_of(days), "by_day")}""",
         {"organisation": organisation_id, "since": since, "until": until, "is_first": is_first},
     )

@@ -25,17 +25,20 @@ class Table:
         groups = ", ".join(str(number) for number in range(1, len(self.columns) + 1))
         return f"SELECT {places}, {SUMS} FROM {source} WHERE {where} GROUP BY {groups}"
 
-    def added(self, source: str) -> str:
-        """The rows that `source`, rows with some keys several times, adds up to."""
-        places = ", ".join(self.columns)
-        return f"SELECT {places}, {SUMS} FROM {source} GROUP BY {places}"
+    def add(self, target: str, source: str) -> str:
+        """Add the rows of `source` to those of `target`, a table like this one."""
+        added = ", ".join(f"{name} = r.{name} + excluded.{name}" for name in SUMMED)
+        return f"""
+            INSERT INTO {target} AS r ({self.all_columns}) SELECT {self.all_columns} FROM {source}
+            ON CONFLICT ({", ".join(self.key)}) DO UPDATE
+            SET {added}, peak_w = greatest(r.peak_w, excluded.peak_w)"""
 
     def insert(self, source: str) -> str:
         """Write the rows of `source`; those that are there already and equal are left alone."""
         assigned = ", ".join(f"{name} = excluded.{name}" for name in MEASURES)
         return f"""
             INSERT INTO {self.name} AS r ({self.all_columns})
-            SELECT {self.all_columns} FROM {source} ORDER BY {", ".join(self.key)}
+            SELECT {self.all_columns} FROM {source}
             ON CONFLICT ({", ".join(self.key)}) DO UPDATE SET {assigned}
             WHERE ({_of("r")}) IS DISTINCT FROM ({_of("excluded")})"""
 

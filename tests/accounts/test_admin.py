@@ -19,11 +19,15 @@ MODELS = [
     if model._meta.app_label in ROOMS or model is Group  # the rooms above test their own
 ]
 RECORDS = [
+    "accounts.ApiKey",
     "accounts.RegistryKey",
+    "charging.ChargingProfile",
     "charging.ChargingSession",
     "charging.ImportBatch",
+    "charging.LocalList",
     "charging.PricedSession",
     "charging.QuarantinedFact",
+    "charging.Reservation",
     "charging.StationCommand",
     "stations.StatusInterval",
     "tariffs.TariffVersion",

@@ -1,7 +1,7 @@
 """Every route of the api: nothing without a key, nothing of another organisation, all of it in the document."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -43,7 +43,7 @@ def tenant() -> Organisation:
 
 def filled(path: str, tenant: Organisation) -> str:
     """The route with the tenant's own ids in it."""
-    own = {
+    own: dict[str, Callable[[], object]] = {
         "identity": lambda: Station.objects.of(tenant).get().identity,
         "command_id": lambda: StationCommand.objects.of(tenant).get().pk,
         "session_id": lambda: ChargingSession.objects.of(tenant).get().pk,

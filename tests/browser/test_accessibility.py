@@ -11,10 +11,15 @@ from pytest_django import Settings
 from accounts.models import User
 from billing import links
 from billing.models import Payment
+from charging.models import OcppMessage
+from revenue import rollups
+from revenue.models import ShareLink
 from stations.models import Status, StatusInterval
+from tests.admin_world import make_kept_by_the_station
 from tests.billing.journeys import charge_at, make_payer, make_place, settle
 from tests.browser.conftest import DESK, PHONE, OpenPage, log_in
-from tests.builders import make_member, make_session, make_user
+from tests.builders import make_candidate, make_member, make_session, make_user, make_work_order
+from tests.revenue.test_forecast_making import record_sessions
 
 PASSWORD = "plug-in-and-charge"
 
@@ -35,8 +40,22 @@ def addresses(site: str, settings: Settings) -> dict[str, list[str]]:
         place, driver=driver, seconds=None, transaction_id="5", start=timezone.now() - timedelta(minutes=9)
     )
     settle()
+    record_sessions(place, 90, 3)
+    for north in ("52.37", "52.39"):
+        make_candidate(place.organisation, latitude=north)
     station, slug = place.evse.station, place.organisation.slug
+    make_kept_by_the_station(station)
+    message = OcppMessage.objects.create(
+        organisation_id=station.organisation_id, station=station, at=timezone.now(), direction="in",
+        message_id="m1", action="Heartbeat", payload="{}", verdict="ok",
+    )  # fmt: skip
     paid = links.sign_payment(Payment.objects.filter(driver=driver).latest("created_at"))
+    share = ShareLink.objects.create(
+        organisation=place.organisation, name="Ms Ledger", made_by=user,
+        expires_at=timezone.now() + timedelta(days=9),
+    )  # fmt: skip
+    shared = links.sign(organisation=place.organisation_id, share=share.pk)
+    rollups.sweep()
     own = [
         "/driver/",
         "/driver/history/",
@@ -47,10 +66,32 @@ def addresses(site: str, settings: Settings) -> dict[str, list[str]]:
         f"/owner/{slug}/",
         f"/owner/{slug}/sessions/",
         f"/owner/{slug}/sessions/{sessions[0].pk}/",
+        f"/owner/{slug}/revenue/",
+        f"/owner/{slug}/revenue/?step=month&site={station.site_id}",
+        f"/owner/{slug}/revenue/days/{sessions[0].started_at.date()}/",
+        f"/owner/{slug}/revenue/electricity/",
+        f"/owner/{slug}/revenue/sharing/",
         f"/owner/{slug}/stations/",
         f"/owner/{slug}/stations/{station.pk}/code/",
+        f"/owner/{slug}/stations/new/",
+        f"/owner/{slug}/stations/{station.pk}/",
+        f"/owner/{slug}/stations/{station.pk}/commands/",
+        f"/owner/{slug}/stations/{station.pk}/commands/reset/",
+        f"/owner/{slug}/stations/{station.pk}/commands/any/",
+        f"/owner/{slug}/stations/{station.pk}/messages/",
+        f"/owner/{slug}/stations/{station.pk}/messages/{message.id}/",
+        f"/owner/{slug}/stations/{station.pk}/connect/",
+        f"/owner/{slug}/stations/{station.pk}/password/",
+        f"/owner/{slug}/stations/{station.pk}/ports/",
+        f"/owner/{slug}/api-keys/",
         f"/owner/{slug}/uptime/",
         f"/owner/{slug}/uptime/ports/{place.evse_id}/",
+        f"/owner/{slug}/maintenance/",
+        f"/owner/{slug}/maintenance/reliability/",
+        f"/owner/{slug}/maintenance/windows/",
+        f"/owner/{slug}/maintenance/orders/{make_work_order(place.evse.station).pk}/",
+        f"/owner/{slug}/forecast/",
+        f"/owner/{slug}/placement/",
         "/accounts/email/",
         "/accounts/password/change/",
         "/accounts/2fa/",
@@ -61,6 +102,7 @@ def addresses(site: str, settings: Settings) -> dict[str, list[str]]:
         "/design/",
         f"/s/{station.public_code}/",
         f"/pay/{paid}/",
+        f"/shared/{shared}/",
         "/accounts/login/",
         "/accounts/signup/",
         "/accounts/password/reset/",

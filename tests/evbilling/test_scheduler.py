@@ -5,7 +5,7 @@ import threading
 import pytest
 
 from evbilling.schedule import SCHEDULE
-from evbilling.scheduler import Task, run_forever, run_once
+from evbilling.scheduler import Task, run_forever, run_lanes, run_once
 
 calls: list[str] = []
 
@@ -50,6 +50,31 @@ def test_what_is_due_first_runs_first_and_a_stop_ends_the_loop(db: None) -> None
     run_forever([often, seldom], stop, clock)
     assert calls[0] == "good"
     assert calls.count("bad") == 1
+    assert calls.count("good") >= 3
+
+
+blocked = threading.Event()
+
+
+def stuck() -> None:
+    calls.append("stuck")
+    assert blocked.wait(20), "nobody let the slow task go on"
+
+
+def test_a_slow_task_keeps_no_other_waiting(transactional_db: None) -> None:
+    stop = threading.Event()
+    blocked.clear()
+
+    def watch() -> None:
+        while calls.count("good") < 3 or "stuck" not in calls:
+            threading.Event().wait(0.001)
+        stop.set()
+        blocked.set()
+
+    watcher = threading.Thread(target=watch, daemon=True)
+    watcher.start()
+    run_lanes([Task(f"{__name__}.stuck", 0, slow=True), task("good", every_s=0)], stop)
+    watcher.join(20)
     assert calls.count("good") >= 3
 
 

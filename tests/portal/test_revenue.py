@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from django.core import mail
+from django.core.mail import EmailMultiAlternatives
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -232,6 +233,7 @@ def test_a_report_goes_out_once_with_the_pages_figures_in_all_three_forms(busy: 
     assert sent.sent_at is not None
     assert (sent.last - sent.first).days == 6
     (letter,) = mail.outbox
+    assert isinstance(letter, EmailMultiAlternatives)
     figure = f"{reports.content(sent)['total'].net:.2f}"
     assert Decimal(figure) > 0
     html = str(letter.alternatives[0][0])

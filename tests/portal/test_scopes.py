@@ -1,7 +1,7 @@
 """Every view says who may see it, and a tenant sees only its own."""
 
 from collections.abc import Callable, Iterator
-from datetime import timedelta
+from datetime import date, timedelta
 
 import pytest
 from django.http import HttpResponse
@@ -9,14 +9,15 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from django.utils import timezone
 
-from accounts.models import Organisation, Role
-from charging.models import ChargingSession
+from accounts.models import ApiKey, Organisation, Role
+from charging.models import ChargingSession, OcppMessage
 from portal.scopes import OUTSIDE, scope_of
 from revenue.dynamic.switching import rule_set_for
-from revenue.models import Feed, PriceRule, ShareLink
+from revenue.models import Experiment, Feed, PriceRule, ShareLink
 from stations.models import EVSE, Site, Station
 from tests.builders import (
     connector_of,
+    make_candidate,
     make_exclusion,
     make_member,
     make_organisation,
@@ -24,6 +25,8 @@ from tests.builders import (
     make_site,
     make_station,
     make_tariff,
+    make_window,
+    make_work_order,
 )
 
 pytestmark = pytest.mark.django_db
@@ -93,14 +96,37 @@ def rule_of(tenant: Organisation) -> PriceRule:
     return made
 
 
+def experiment_of(tenant: Organisation) -> Experiment:
+    """An experiment that the tenant registered."""
+    made: Experiment = Experiment.objects.get_or_create(
+        organisation=tenant,
+        name="e",
+        defaults={
+            "low_percent": -20,
+            "high_percent": 20,
+            "starts_on": date(2030, 1, 7),
+            "seed": 1,
+            "power": 0,
+        },
+    )[0]
+    return made
+
+
 OWN: dict[str, Callable[[Organisation], object]] = {
     "session_id": lambda tenant: ChargingSession.objects.of(tenant).get().pk,
+    "key_id": lambda tenant: ApiKey.issue(tenant, "Fleet system")[0].pk,
+    "message_id": lambda tenant: OcppMessage.objects.of(tenant).get().pk[0],
+    "way": lambda _tenant: "reset",
     "station_id": lambda tenant: Station.objects.of(tenant).get().pk,
     "evse_id": lambda tenant: EVSE.objects.of(tenant).get().pk,
+    "order_id": lambda tenant: make_work_order(Station.objects.of(tenant).get()).pk,
+    "window_id": lambda tenant: make_window(Station.objects.of(tenant).get()).pk,
     "exclusion_id": lambda tenant: make_exclusion(Station.objects.of(tenant).get()).pk,
     "share_id": share_of,
     "day": lambda _tenant: "2026-05-04",
+    "candidate_id": lambda tenant: make_candidate(tenant).pk,
     "site_id": lambda tenant: Site.objects.of(tenant).get().pk,
+    "experiment_id": lambda tenant: experiment_of(tenant).pk,
     "rule_id": lambda tenant: rule_of(tenant).pk,
     "feed_id": lambda tenant: Feed.objects.get_or_create(organisation=tenant, name="day ahead")[0].pk,
 }
@@ -113,7 +139,11 @@ SEEN = (200, 302, 405)  # a page, a download's redirect, a page that takes POST 
 def tenant() -> Organisation:
     """An organisation with one station and one session."""
     organisation = make_organisation()
-    make_session(connector_of(make_station(make_site(organisation))))
+    station = make_station(make_site(organisation))
+    make_session(connector_of(station))
+    OcppMessage.objects.create(
+        organisation=organisation, station=station, at=timezone.now(), direction="in", action="Heartbeat"
+    )
     return organisation
 
 

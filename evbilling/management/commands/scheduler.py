@@ -7,7 +7,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandParser
 
 from evbilling.schedule import SCHEDULE
-from evbilling.scheduler import run_forever, run_once
+from evbilling.scheduler import run_lanes, run_once
 
 
 class Command(BaseCommand):
@@ -24,4 +24,4 @@ class Command(BaseCommand):
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: stop.set())
         self.stdout.write(f"scheduler: {len(SCHEDULE)} tasks")
-        run_forever(SCHEDULE, stop)
+        run_lanes(SCHEDULE, stop)

@@ -1,0 +1,1 @@
+"""Replay: what another price would have brought on the sessions of the past."""
