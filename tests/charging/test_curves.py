@@ -1,5 +1,6 @@
 """Old readings become curves: small, exact, and priced like the rows they were made of."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -39,12 +40,13 @@ def test_bytes_that_are_no_curve_are_told(junk: bytes) -> None:
 
 def test_a_sample_takes_at_most_six_bytes() -> None:
     """An hour on one phase meter, every ten seconds, with noise on power and current."""
+    noise = random.Random(7)
     register, points = 12_345_678, []
     for number in range(360):
-        power = 11_000 + (number * 7919) % 137
+        power = 11_000 + noise.randrange(200)
         register += power // 360
         at = MONDAY + timedelta(seconds=10 * number)
-        points.append(Point(at, register, power, 16_000 + (number * 31) % 90, 20 + number // 6))
+        points.append(Point(at, register, power, 16_000 + noise.randrange(300), 20 + number // 6))
     assert len(pack(points)) <= 6 * len(points)
 
 
