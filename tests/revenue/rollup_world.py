@@ -57,6 +57,7 @@ def follows_uptime(organisation: Organisation) -> None:
         station = outage.evse.station
         zone = ZoneInfo(station.site.time_zone)
         day = outage.since.astimezone(zone).date()
+        assert outage.until is not None
         while day <= outage.until.astimezone(zone).date():
             told.add((station.pk, day, zone))
             day += timedelta(days=1)
