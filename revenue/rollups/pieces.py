@@ -48,7 +48,6 @@ counted AS MATERIALIZED (
           AND later.session_id = p.session_id AND later.revision > p.revision)
 )"""
 
-# The planner takes a series for a thousand rows and an array for ten, which is nearer to a session's hours.
 HOURS = f"""
 hours AS (
     SELECT c.*, h.hour_s, greatest(h.hour_s, c.start_s) AS from_s, least(h.hour_s + {HOUR_S}, c.end_s) AS to_s,
@@ -56,9 +55,7 @@ hours AS (
     FROM (
         SELECT *, floor(extract(epoch FROM date_trunc('hour', to_timestamp(start_s), zone)))::bigint AS first_s
         FROM counted
-    ) c, LATERAL unnest(ARRAY(
-        SELECT generate_series(c.first_s, greatest(c.first_s, c.end_s - 1), {HOUR_S})
-    )) AS h(hour_s)
+    ) c, LATERAL generate_series(c.first_s, greatest(c.first_s, c.end_s - 1), {HOUR_S}) AS h(hour_s)
 ),
 steps AS (
     SELECT n.session_id, n.state, floor(extract(epoch FROM n.at))::bigint AS from_s,
