@@ -115,7 +115,7 @@ def experiment_of(tenant: Organisation) -> Experiment:
 OWN: dict[str, Callable[[Organisation], object]] = {
     "session_id": lambda tenant: ChargingSession.objects.of(tenant).get().pk,
     "key_id": lambda tenant: ApiKey.issue(tenant, "Fleet system")[0].pk,
-    "message_id": lambda tenant: OcppMessage.objects.of(tenant).get().pk[0],
+    "message_id": lambda tenant: OcppMessage.objects.of(tenant).get().id,
     "way": lambda _tenant: "reset",
     "station_id": lambda tenant: Station.objects.of(tenant).get().pk,
     "evse_id": lambda tenant: EVSE.objects.of(tenant).get().pk,
@@ -132,6 +132,7 @@ OWN: dict[str, Callable[[Organisation], object]] = {
 }
 """By the name of a URL's variable: the id of a row of the tenant, made if it isn't there."""
 
+NAMES_A_ROW = OWN.keys() - {"day"}
 SEEN = (200, 302, 405)  # a page, a download's redirect, a page that takes POST only
 
 
@@ -174,7 +175,7 @@ class TestTenantPages:
         client.force_login(stranger.user)
         foreign = tenant_url(view, tenant)
         own = foreign.replace(f"/{tenant.slug}/", f"/{stranger.organisation.slug}/")
-        expected = (404, 405) if view.pattern.converters else SEEN
+        expected = (404, 405) if NAMES_A_ROW & set(view.pattern.converters) else SEEN
         assert client.get(own).status_code in expected
 
     def test_nobody_is_sent_to_the_log_in(
