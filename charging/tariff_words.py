@@ -109,9 +109,7 @@ def _dimension(tariff: pricing.Tariff, dimension: str) -> Payload:
     return {"prices": prices} | ({"taxRates": [{"type": "VAT", "tax": _number(rate)}]} if rate else {})
 
 
-def _components(
-    tariff: pricing.Tariff, dimension: str
-) -> Iterator[tuple[TariffElement, PriceComponent]]:
+def _components(tariff: pricing.Tariff, dimension: str) -> Iterator[tuple[TariffElement, PriceComponent]]:
     for element in tariff.elements:
         found = next((one for one in element.components if one.dimension == dimension), None)
         if found is not None:

@@ -9,7 +9,6 @@ from accounts.models import DriverGroupMember
 from stations.models import Connector
 from tariffs.models import TariffAssignment, TariffVersion
 
-
 DISTANCE = Case(
     When(connector__isnull=False, then=Value(0)),
     When(station__isnull=False, then=Value(1)),

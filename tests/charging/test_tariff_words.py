@@ -28,7 +28,8 @@ PER |= {"idleTime": ("PARKING_TIME", "priceMinute", 60), "fixedFee": ("FLAT", "p
 def official() -> Any:
     """The schema of SetDefaultTariff, from the package `ocpp`."""
     found = find_spec("ocpp")
-    assert found is not None and found.origin is not None
+    assert found is not None
+    assert found.origin is not None
     path = Path(found.origin).parent / "v21/schemas/SetDefaultTariffRequest.json"
     return Draft7Validator(json.loads(path.read_text("utf-8-sig")))
 
@@ -107,7 +108,9 @@ def test_what_is_said_asks_for_what_we_ask_for(
 
 
 def test_prices_are_without_tax_by_kwh_and_by_minute() -> None:
-    told = worded(read(energy="0.50", time="3.00", parking="6.00", flat="1.00", min_price={"excl_vat": "2"}), "x")
+    told = worded(
+        read(energy="0.50", time="3.00", parking="6.00", flat="1.00", min_price={"excl_vat": "2"}), "x"
+    )
     vat = [{"type": "VAT", "tax": 20}]
     assert told.unsaid == ""
     assert told.tariff == {
