@@ -4,6 +4,7 @@ The commands are the record: the last one of an EVSE says which version it has, 
 """
 
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from django.db.models import CharField, Exists, F, OuterRef, Q, QuerySet, Subquery, Value
@@ -66,12 +67,13 @@ def _wanted(now: datetime) -> dict[EVSE, set[UUID]]:
         public_version__isnull=False,
     )
     wanted: dict[EVSE, set[UUID]] = {}
-    for connector in lacking.select_related("evse__station"):
-        wanted.setdefault(connector.evse, set()).add(connector.public_version)
+    evses = EVSE.objects.select_related("station").in_bulk(lacking.values_list("evse", flat=True))
+    for evse_id, version_id in lacking.values_list("evse", "public_version"):
+        wanted.setdefault(evses[evse_id], set()).add(version_id)
     return wanted
 
 
-def _commands_of(organisation: object, station: object, evse: object) -> QuerySet[StationCommand]:
+def _commands_of(organisation: Any, station: Any, evse: Any) -> QuerySet[StationCommand]:
     """What was said to an EVSE, the last first; its id begins the key of each command."""
     key = Concat(Cast(evse, CharField()), Value("/")) if isinstance(evse, OuterRef) else f"{evse}/"
     said: QuerySet[StationCommand] = StationCommand.objects.filter(
@@ -110,8 +112,8 @@ def _is_unable(last: StationCommand) -> bool:
 def _may_try_again(last: StationCommand, attempts: int, now: datetime) -> bool:
     """Whether a version that the station was asked to take is worth another command."""
     if last.state in (State.TIMED_OUT, State.OFFLINE):
-        return now >= last.created_at + min(FIRST_RETRY * 2 ** min(attempts - 1, 10), LAST_RETRY)
-    return last.outcome in TOO_MUCH and not last.idempotency_key.endswith(PLAIN)
+        return bool(now >= last.created_at + min(FIRST_RETRY * 2 ** min(attempts - 1, 10), LAST_RETRY))
+    return bool(last.outcome in TOO_MUCH and not last.idempotency_key.endswith(PLAIN))
 
 
 def _set_default(evse: EVSE, version: TariffVersion, attempts: int, *, plain: bool) -> int:

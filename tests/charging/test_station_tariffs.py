@@ -118,7 +118,7 @@ def test_a_station_for_which_it_is_too_much_gets_the_description_alone() -> None
     station_tariffs.sweep()
     settle({"status": "TooManyElements"})
     assert station_tariffs.sweep() == 2
-    plain = StationCommand.objects.filter(state="pending").first()
+    plain = StationCommand.objects.filter(state="pending")[0]
     assert plain.payload["tariff"].keys() == {"tariffId", "currency", "description"}
     settle({"status": "Rejected"})
     assert station_tariffs.sweep() == 0
@@ -143,11 +143,10 @@ def test_a_session_with_a_tariff_of_its_own_is_told_once(station: Station, versi
     driver = make_driver()
     DriverGroupMember.objects.create(organisation=station.organisation, group=staff, driver=driver)
     own = make_tariff(make_tariff_document("0.10"), organisation=station.organisation, driver_group=staff)
-    place = {"organisation": station.organisation, "seconds": None}
     mine = make_session(
-        connector_of(station), driver=driver, tariff_version=own, transaction_id="tx-1", **place
+        connector_of(station), driver=driver, tariff_version=own, transaction_id="tx-1", seconds=None
     )
-    make_session(connector_of(station, 2), tariff_version=version, transaction_id="tx-2", **place)
+    make_session(connector_of(station, 2), tariff_version=version, transaction_id="tx-2", seconds=None)
     assert station_tariffs.sweep() == 1
     told = StationCommand.objects.get(action="ChangeTransactionTariff")
     assert (told.cause_id, told.payload["transactionId"]) == (mine.pk, "tx-1")

@@ -42,8 +42,8 @@ def priced(told: dict[str, Any], at: datetime, wh: int, second: int) -> dict[str
     """What a station would ask for: a reading of the TariffType of our own, apart from the code under test."""
     found = {}
     for name, (dimension, field, per) in PER.items():
-        part = told.get(name)
-        for price in part["prices"] if part else ():
+        part = told.get(name, {})
+        for price in part.get("prices", ()):
             if holds(price.get("conditions", {}), at, wh, second):
                 tax = sum(rate["tax"] for rate in part.get("taxRates", ()))
                 found[dimension] = price[field] * per * (100 + tax) / 100
