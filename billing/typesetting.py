@@ -60,8 +60,13 @@ def typeset_with_invoice(html: str, xml: bytes, name: str, level: str, made_at: 
     ]  # fmt: skip
     page.metadata = _WithInvoice(**vars(page.metadata))
     page.metadata.factur_x = render_to_string("billing/pdf/factur_x.xmp", {"name": name, "level": level})
-    made: bytes = page.write_pdf(pdf_variant="pdf/a-3b")
+    made: bytes = page.write_pdf(finisher=_attached_once, pdf_variant="pdf/a-3b")
     return made
+
+
+def _attached_once(_document: Document, pdf: Any) -> None:
+    """WeasyPrint 70 names an attachment twice among the associated files."""
+    pdf.catalog["AF"] = type(pdf.catalog["AF"])(dict.fromkeys(pdf.catalog["AF"]))
 
 
 class _WithInvoice(DocumentMetadata):  # type: ignore[misc]  # weasyprint has no types
