@@ -15,6 +15,7 @@ from accounts.administration import BY_ORGANISATION, RecordAdmin
 from billing import inbox, pdf, recovery
 from billing.models import (
     Account,
+    BuyerTax,
     ChargeLine,
     Document,
     DriverHistoryEntry,
@@ -25,6 +26,7 @@ from billing.models import (
     PaymentAttempt,
     PaymentProfile,
     Refund,
+    SellerTax,
     SessionCharge,
     StripeEventInbox,
 )
@@ -197,3 +199,21 @@ class StripeEventInboxAdmin(PlatformRecordAdmin):
     def replay(self, request: HttpRequest, queryset: QuerySet[StripeEventInbox]) -> None:
         done = sum(inbox.replay(row) for row in queryset)
         messages.info(request, f"{done} events were worked off.")
+
+
+@admin.register(SellerTax)
+class SellerTaxAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+    """The one place where a seller becomes a small business; holds for sessions charged from then on."""
+
+    list_display = ("organisation", "small_business")
+    list_filter = (BY_ORGANISATION,)
+    list_select_related = ("organisation",)
+
+
+@admin.register(BuyerTax)
+class BuyerTaxAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+    """Which fleets resell; holds for sessions charged from then on."""
+
+    list_display = ("fleet", "resells", "organisation")
+    list_filter = (BY_ORGANISATION,)
+    list_select_related = ("fleet", "organisation")

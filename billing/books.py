@@ -58,7 +58,8 @@ CHARGED_ONCE = (
       || ', priced ' || p.gross || ' ' || p.currency
     FROM billing_sessioncharge c JOIN charging_pricedsession p ON p.id = c.priced_id
     WHERE (c.net, c.tax, c.gross, c.currency, c.session_id)
-      IS DISTINCT FROM (p.net, p.tax, p.gross, p.currency, p.session_id)
+      IS DISTINCT FROM (p.net, CASE c.treatment WHEN 'standard' THEN p.tax ELSE 0 END,
+                        CASE c.treatment WHEN 'standard' THEN p.gross ELSE p.net END, p.currency, p.session_id)
     """,
 )
 LINES_SUM = (

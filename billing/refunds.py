@@ -11,7 +11,7 @@ from django.utils import timezone
 from moneyed import Money
 
 from billing import documents, history, ledger, mail, payments, snapshots, stripe_calls
-from billing.charges import taxes_of
+from billing.charges import charged_taxes
 from billing.ledger import Cause, Posting
 from billing.minor_units import chargeable, digits, to_minor
 from billing.models import Account, Document, DocumentKind, Journal, Payment, Refund, SessionCharge
@@ -147,13 +147,29 @@ def _split(charge: SessionCharge, amount: Money) -> tuple[Money, Taxes]:
     step = Decimal(1).scaleb(-digits(str(amount.currency)))
     taxes: Taxes = []
     total_tax = Decimal(0)
-    for percent, _, whole in taxes_of(charge.priced):
+    for percent, _, whole in charged_taxes(charge):
         rate = f"{percent.normalize():f}"
         until_now = (whole * share / charge.gross.amount).quantize(step, ROUND_HALF_UP)
         tax = until_now - credited.get(rate, Decimal(0))
         total_tax += tax
-        taxes.append({"rate": rate, "tax": str(tax)})
-    return amount - Money(total_tax, amount.currency), taxes
+        taxes.append({"rate": rate, "tax": str(tax)} | snapshots.treated(charge.treatment))
+    net = amount - Money(total_tax, amount.currency)
+    _share_net(net.amount, taxes, charge, step)
+    return net, taxes
+
+
+def _share_net(net: Decimal, taxes: Taxes, charge: SessionCharge, step: Decimal) -> None:
+    """Say beside each tax what it is on, in the charge's proportions; the first takes what rounding leaves.
+
+    Left unsaid where a part of the charge has no tax rate: then the taxes don't cover the net.
+    """
+    nets = [whole for _, whole, _ in charged_taxes(charge)]
+    if not nets or sum(nets) != charge.net.amount:
+        return
+    shared = [(net * whole / charge.net.amount).quantize(step, ROUND_HALF_UP) for whole in nets]
+    shared[0] += net - sum(shared)
+    for stated, part in zip(taxes, shared, strict=True):
+        stated["net"] = str(part)
 
 
 def _credited(charge: SessionCharge) -> dict[str, Decimal]:

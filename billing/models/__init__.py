@@ -7,10 +7,12 @@ from billing.models.history import DriverHistoryEntry
 from billing.models.ledger import Account, Entry, Journal
 from billing.models.payment import BankTransfer, Payment, PaymentAttempt, Refund
 from billing.models.stripe import PaymentProfile, StripeEventInbox
+from billing.models.tax import BuyerTax, SellerTax
 
 __all__ = [
     "Account",
     "BankTransfer",
+    "BuyerTax",
     "ChargeLine",
     "DebtPolicy",
     "Debtor",
@@ -27,6 +29,7 @@ __all__ = [
     "PaymentAttempt",
     "PaymentProfile",
     "Refund",
+    "SellerTax",
     "SessionCharge",
     "StripeEventInbox",
 ]

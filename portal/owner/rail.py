@@ -30,6 +30,7 @@ ENTRIES = (
     Entry("forecast", _("Forecast"), "history"),
     Entry("placement", _("Placement"), "pin"),
     Entry("api-keys", _("API keys"), "lock", (Role.OWNER, Role.MANAGER)),
+    Entry("month-end", _("Month end"), "book", (Role.OWNER, Role.ACCOUNTANT)),
 )
 
 

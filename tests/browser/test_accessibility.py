@@ -71,6 +71,7 @@ def addresses(site: str, settings: Settings) -> dict[str, list[str]]:
         f"/owner/{slug}/revenue/days/{sessions[0].started_at.date()}/",
         f"/owner/{slug}/revenue/electricity/",
         f"/owner/{slug}/revenue/sharing/",
+        f"/owner/{slug}/month-end/",
         f"/owner/{slug}/stations/",
         f"/owner/{slug}/stations/{station.pk}/code/",
         f"/owner/{slug}/stations/new/",
