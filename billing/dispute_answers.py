@@ -13,6 +13,7 @@ from django.utils import timezone
 from billing import dispute_evidence, disputes, stripe_calls
 from billing.evidence_page import page_of
 from billing.models import Dispute
+from billing.snapshots import Snapshot
 from billing.stripe_client import StripeRefused, StripeUnreachable
 
 SEND_AGAIN_AFTER = timedelta(seconds=60)
@@ -74,7 +75,7 @@ def pack(dispute: Dispute) -> bytes:
     return _typeset(shown)
 
 
-def _typeset(evidence: dispute_evidence.Snapshot) -> bytes:
+def _typeset(evidence: Snapshot) -> bytes:
     from billing.typesetting import typeset  # Pango and WeasyPrint take a second to load
 
     return typeset(render_to_string("billing/pdf/evidence.html", page_of(evidence)))
@@ -112,7 +113,7 @@ def _key(row: Dispute) -> str:
 
 def _fields(row: Dispute, file_id: str) -> dict[str, str]:
     """What Stripe asks for, as far as it is known."""
-    sessions = row.evidence["sessions"]
+    sessions = (row.evidence or {"sessions": []})["sessions"]
     driver = sessions[0]["driver"] if sessions else {"name": "", "email": row.payment.email}
     energy_wh = sum(session["energy_wh"] for session in sessions)
     fields = {
@@ -127,7 +128,7 @@ def _fields(row: Dispute, file_id: str) -> dict[str, str]:
     return {name: value for name, value in fields.items() if value}
 
 
-def _told(session: dispute_evidence.Snapshot) -> str:
+def _told(session: Snapshot) -> str:
     return (
         f"{session['started_at']} to {session['ended_at']}: {session['station']}, {session['site']},"
         f" {session['energy_wh']} Wh, identified by {session['identified_by'] or 'the payment page'}"

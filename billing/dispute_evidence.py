@@ -155,8 +155,9 @@ def _letters(payment: Payment, charges: Sequence[SessionCharge]) -> list[dict[st
         Q(charge__in=charges) | Q(pk=payment.invoice_id)
     )
     about = [*documents.values_list("pk", flat=True), payment.pk]
-    sent = Mail.objects.of(payment.organisation_id).filter(about_id__in=about, sent_at__isnull=False)
+    sent = Mail.objects.of(payment.organisation_id).filter(about_id__in=about)
     return [
         {"what": row.get_kind_display(), "to": row.email, "at": row.sent_at.isoformat()}
         for row in sent.order_by("sent_at")
+        if row.sent_at is not None
     ]

@@ -170,4 +170,5 @@ def to_give_back(payer: Payment) -> Money:
     together = Payment.objects.of(payer.organisation_id).filter(carried_into=payer)
     sums = together.aggregate(captured=Sum("captured"), refunded=Sum("refunded"))
     along = (sums["captured"] or Decimal(0)) - (sums["refunded"] or Decimal(0))
-    return payer.captured - payer.refunded + Money(along, payer.due.currency) - lost_of(payer)
+    left: Money = payer.captured - payer.refunded + Money(along, payer.due.currency) - lost_of(payer)
+    return left

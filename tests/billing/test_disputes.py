@@ -169,7 +169,7 @@ def test_one_that_is_reinstated_after_it_was_lost_is_no_loss(
         payment.organisation_id, payment.pk, lost | {"status": "won", "balance_transactions": moves}
     )
     assert again.state == Dispute.State.WON
-    assert (balances(payment)[Kind.BAD_DEBT], balances(payment)[Kind.DISPUTE_RESERVE]) == (0, 0)
+    assert not any((balances(payment)[Kind.BAD_DEBT], balances(payment)[Kind.DISPUTE_RESERVE]))
 
 
 def test_stripes_events_bring_it_here(stripe: fakestripe.Server, endpoint: str, payment: Payment) -> None:
@@ -197,6 +197,7 @@ def test_the_answer_reaches_the_bank_with_the_pack(stripe: fakestripe.Server, pa
     assert at_stripe["service_documentation"] == answered.file_id
     assert at_stripe["uncategorized_text"] == "The car charged for an hour."
     assert at_stripe["customer_name"] == "Noor Vos"
+    assert answered.evidence is not None
     session = answered.evidence["sessions"][0]
     assert len(session["meter"]["points"]) == 61
     assert session["price"]["at_start"] == "0.60 EUR/kWh, tax included"
