@@ -83,23 +83,39 @@ def _typeset(evidence: Snapshot) -> bytes:
 
 def send(row: Dispute) -> None:
     """Upload the frozen evidence and hand it in, always with the same keys."""
-    if row.answered_at is None or row.submitted_at is not None or row.refusal:
+    evidence = row.evidence
+    if row.answered_at is None or evidence is None or row.submitted_at is not None or row.refusal:
         return
     _keep(row, sent_at=timezone.now())
     try:
-        file_id = row.file_id or _upload(row)
-        told = stripe_calls.answer_dispute(row.dispute_id, _fields(row, file_id), f"evidence-{_key(row)}")
+        file_id = row.file_id or _upload(row, evidence)
+        told = stripe_calls.answer_dispute(
+            row.dispute_id, _fields(row, evidence, file_id), f"evidence-{_key(row)}"
+        )
     except StripeUnreachable:
         return
     except StripeRefused as refusal:
-        _keep(row, refusal=str(refusal)[:300])
+        _refused(row, str(refusal))
         return
     _keep(row, submitted_at=timezone.now())
     disputes.observe(row.organisation_id, row.payment_id, told)
 
 
-def _upload(row: Dispute) -> str:
-    made = _typeset(row.evidence)
+def _refused(row: Dispute, why: str) -> None:
+    """Keys are forgotten after a day: an answer that had arrived before is then refused as a second one."""
+    try:
+        told = stripe_calls.retrieve_dispute(row.dispute_id)
+    except (StripeUnreachable, StripeRefused):
+        return  # the sweep asks again
+    if row.file_id and told["evidence"].get("service_documentation") == row.file_id:
+        _keep(row, submitted_at=timezone.now())
+    else:
+        _keep(row, refusal=why[:300])
+    disputes.observe(row.organisation_id, row.payment_id, told)
+
+
+def _upload(row: Dispute, evidence: Snapshot) -> str:
+    made = _typeset(evidence)
     file = stripe_calls.upload_evidence("evidence.pdf", made, f"evidence-file-{_key(row)}")
     file_id: str = file["id"]
     _keep(row, file_id=file_id, evidence_sha256=hashlib.sha256(made).hexdigest())
@@ -111,9 +127,9 @@ def _key(row: Dispute) -> str:
     return f"{row.pk}-{row.answered_at:%Y%m%dT%H%M%S%f}"
 
 
-def _fields(row: Dispute, file_id: str) -> dict[str, str]:
+def _fields(row: Dispute, evidence: Snapshot, file_id: str) -> dict[str, str]:
     """What Stripe asks for, as far as it is known."""
-    sessions = (row.evidence or {"sessions": []})["sessions"]
+    sessions = evidence["sessions"]
     driver = sessions[0]["driver"] if sessions else {"name": "", "email": row.payment.email}
     energy_wh = sum(session["energy_wh"] for session in sessions)
     fields = {

@@ -251,6 +251,31 @@ def test_a_lost_answer_is_sent_again_with_the_same_key(
     assert len(stripe.control.state()["file"]) == 1
 
 
+def test_an_answer_that_had_arrived_long_ago_is_not_taken_for_refused(
+    stripe: fakestripe.Server, payment: Payment
+) -> None:
+    dispute = open_dispute(stripe, payment)
+    dispute_answers.answer(dispute, "They charged.")
+    a_day = timezone.now() - timedelta(days=2)
+    Dispute.objects.update(
+        submitted_at=None, answered_at=a_day, sent_at=None
+    )  # as after a crash, keys forgotten
+    dispute_answers.sweep()
+    dispute.refresh_from_db()
+    assert (dispute.submitted_at is not None, dispute.refusal) == (True, "")
+
+
+def test_an_answer_that_comes_too_late_is_refused_and_the_decision_taken_over(
+    stripe: fakestripe.Server, payment: Payment
+) -> None:
+    dispute = open_dispute(stripe, payment)
+    stripe.control.close_dispute(dispute.dispute_id, won=False)  # which we haven't heard of yet
+    answered = dispute_answers.answer(dispute, "They charged.")
+    assert (answered.state, answered.submitted_at) == (Dispute.State.LOST, None)
+    assert "can't be changed" in answered.refusal
+    verify()
+
+
 def test_wherever_the_process_dies_it_is_booked_and_answered_once(
     stripe: fakestripe.Server, payment: Payment
 ) -> None:
