@@ -1,31 +1,50 @@
 """`make bench-gateway`: calls a second, acknowledged after commit, with everything switched on.
 
-A gateway process or two, PostgreSQL with fsync and the load share this machine. Traffic: 1 start, 17 meter
-values of 7 measurands, 1 stop and 1 status in 20 calls; each station waits for an answer before its next call.
+Gateway processes, PostgreSQL with fsync and the load share this machine. Traffic: 1 start, 17 meter values of
+7 samples, 1 stop and 1 status in 20 calls; each station waits for an answer before its next call. Beside it, in
+the same run: a bare echo of the same WebSocket library (the limit) and the usual way (the naive one).
 """
 
 import argparse
 import json
 import os
+import random
 import signal
 import subprocess
 import sys
-import time
-from contextlib import ExitStack
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 import psutil
 from psycopg import connect, sql
 
+from benchmarks.report import Figure, publish
+from charging.curve import Point, pack
 from evbilling.embedded import Postgres, Use, run_dir
 from evbilling.embedded.folder import PROJECT
 from tests.processes import free_port
 
 HOME = run_dir() / "bench"
 DATABASE = "gateway"
-BARS = {1: 16_000, 2: 25_000}
-P99_BAR_MS, CPU_BAR_US, MEMORY_BAR_KB = 120, 75, 35
+RATE_BARS = {1: 16_000, 2: 25_000}
+P99_BAR_MS, HALF_P99_BAR_MS, CPU_BAR_US, MEMORY_BAR_KB, NAIVE_BAR = 120, 25, 75, 35, 25
+SAMPLES_BAR, BYTES_BAR = 100_000, 6
+NAIVE_STATIONS = 200  # more of them would only wait
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of the load."""
+
+    rate: float
+    p50_ms: float
+    p99_ms: float
+    server_us: float  # CPU a call
+    postgres_us: float
+    client_us: float
+    connection_kb: float
 
 
 def main() -> None:
@@ -33,18 +52,102 @@ def main() -> None:
     parser.add_argument("--stations", type=int, default=2000)
     parser.add_argument("--seconds", type=float, default=8.0)
     parser.add_argument("--gateways", type=int, nargs="*", default=[1, 2])
+    parser.add_argument("--quick", action="store_true", help="the gateway alone, at saturation")
     options = parser.parse_args()
     postgres = Postgres(HOME / "postgres")
     use = Use(postgres)
     use.join()
     try:
         url = prepared(postgres, options.stations)
-        figures = []
-        for count in options.gateways:
-            figures += measure(url, count, options.stations, options.seconds)
+        figures = measured(url, options)
     finally:
         use.leave()
-    report(figures)
+    publish("gateway", figures)
+
+
+def measured(url: str, options: argparse.Namespace) -> list[Figure]:
+    stations, seconds, figures = options.stations, options.seconds, []
+    echo = naive = None
+    if not options.quick:
+        echo = run_of(url, [python("benchmarks.ocpp.echo")], stations, min(seconds, 4.0))
+        naive = run_of(url, [python("benchmarks.ocpp.naive")], NAIVE_STATIONS, min(seconds, 6.0))
+        figures += [
+            Figure("bare echo of the same library, nothing read or kept", echo.rate, "calls/s"),
+            Figure("websockets + ocpp + a transaction a message", naive.rate, "calls/s"),
+            Figure("the same: CPU of server and PostgreSQL", naive.server_us + naive.postgres_us, "us/call"),
+        ]
+    for count in options.gateways:
+        gateways = gateway_commands(count)
+        full = run_of(url, gateways, stations, seconds)
+        figures += at_saturation(f"{count} process{'es' * (count > 1)}", count, full, echo, naive)
+        if not options.quick:
+            half = run_of(url, gateways, stations, seconds, full.rate / 2)
+            figures += at_half_load(f"{count} process{'es' * (count > 1)}", half)
+    return figures if options.quick else [*figures, *readings(url, stations, seconds)]
+
+
+def at_saturation(name: str, count: int, run: Run, echo: Run | None, naive: Run | None) -> list[Figure]:
+    cpu_us = run.server_us + run.postgres_us
+    limit, usual = (other.rate if other else None for other in (echo, naive))
+    bar = RATE_BARS.get(count, 0)
+    times = run.rate / usual if usual else None
+    figures = [
+        Figure(
+            f"{name}: calls acknowledged after commit", run.rate, "calls/s", run.rate / limit if limit else None,
+            times, f">= {bar:,}", run.rate >= bar,
+        ),
+        Figure(f"{name}: p50 at saturation", run.p50_ms, "ms"),
+        below(f"{name}: p99 at saturation", run.p99_ms, "ms", P99_BAR_MS),
+        Figure(f"{name}: CPU of the server", run.server_us, "us/call"),
+        Figure(f"{name}: CPU of PostgreSQL", run.postgres_us, "us/call"),
+        Figure(f"{name}: CPU of the load", run.client_us, "us/call"),
+        below(f"{name}: CPU of server and PostgreSQL", cpu_us, "us/call", CPU_BAR_US),
+        Figure(f"{name}: calls a CPU second of these two", 1e6 / cpu_us, "calls"),
+        below(f"{name}: memory a connection, under load", run.connection_kb, "KB", MEMORY_BAR_KB),
+    ]  # fmt: skip
+    if times is not None:
+        holds = times >= NAIVE_BAR
+        figures.append(
+            Figure(f"{name}: times the usual way", times, "", None, times, f">= {NAIVE_BAR}", holds)
+        )
+    return figures
+
+
+def at_half_load(name: str, run: Run) -> list[Figure]:
+    return [
+        Figure(f"{name}: calls at half load", run.rate, "calls/s"),
+        Figure(f"{name}: p50 at half load", run.p50_ms, "ms"),
+        below(f"{name}: p99 at half load", run.p99_ms, "ms", HALF_P99_BAR_MS),
+    ]
+
+
+def readings(url: str, stations: int, seconds: float) -> list[Figure]:
+    """What the batcher makes durable by itself, and what is kept of it for good."""
+    told = json.loads(run(url, *python("benchmarks.ocpp.batcher"), str(stations), str(seconds / 2)))
+    samples = told["samples_per_s"]
+    points = hour_of_readings()
+    size = len(pack(points)) / len(points)
+    return [
+        Figure("samples through the batcher, durable and logged", samples, "1/s", None, None,
+               f">= {SAMPLES_BAR:,}", samples >= SAMPLES_BAR),
+        below("a reading in a session's curve (Wh, W, mA, %)", size, "bytes", BYTES_BAR),
+    ]  # fmt: skip
+
+
+def hour_of_readings() -> list[Point]:
+    """Every ten seconds, with some noise on power and current."""
+    noise = random.Random(7)
+    begin, register, points = datetime(2026, 1, 1, tzinfo=UTC), 12_345_678, []
+    for number in range(360):
+        power = 11_000 + noise.randrange(200)
+        register += power // 360
+        at = begin + timedelta(seconds=10 * number)
+        points.append(Point(at, register, power, 16_000 + noise.randrange(300), 20 + number // 6))
+    return points
+
+
+def below(name: str, value: float, unit: str, bar: float) -> Figure:
+    return Figure(name, value, unit, value / bar, None, f"<= {bar}", value <= bar)
 
 
 def prepared(postgres: Postgres, stations: int) -> str:
@@ -54,12 +157,22 @@ def prepared(postgres: Postgres, stations: int) -> str:
             admin.execute(sql.SQL(statement).format(sql.Identifier(DATABASE)))
     url = postgres.url(DATABASE)
     run(url, sys.executable, "manage.py", "migrate", "--verbosity", "0")
-    run(url, sys.executable, "-m", "benchmarks.gateway_world", str(stations))
+    run(url, *python("benchmarks.ocpp.world"), str(stations))
     return url
 
 
+def python(module: str) -> list[str]:
+    return [sys.executable, "-m", module]
+
+
+def gateway_commands(count: int) -> list[list[str]]:
+    """Processes that share one port."""
+    command = [sys.executable, "manage.py", "gateway", "--port", str(free_port()), "--reuse-port"]
+    return [command] * count
+
+
 def environment(url: str) -> dict[str, str]:
-    return os.environ | {"DATABASE_URL": url, "GATEWAY_BENCH": "1", "LOG_LEVEL": "WARNING"}
+    return os.environ | {"DATABASE_URL": url, "LOG_LEVEL": "WARNING"}
 
 
 def run(url: str, *command: str) -> str:
@@ -68,62 +181,51 @@ def run(url: str, *command: str) -> str:
     ).stdout
 
 
-def measure(url: str, count: int, stations: int, seconds: float) -> list[dict[str, Any]]:
-    """Load `count` gateway processes; the figures of the run."""
-    port = free_port()
+def run_of(
+    url: str, servers: Sequence[Sequence[str]], stations: int, seconds: float, rate: float = 0.0
+) -> Run:
+    """Load the servers that these commands start, as fast as they answer or at a rate."""
     with ExitStack() as stack:
-        gateways = [stack.enter_context(gateway(url, port)) for _ in range(count)]
-        empty_kb = memory_kb(gateways)
-        command = [sys.executable, "-m", "benchmarks.gateway_load", str(port), str(stations), str(seconds)]
+        started = [stack.enter_context(serving(url, command)) for command in servers]
+        processes, port = [process for process, _ in started], started[0][1]
+        empty_kb = memory_kb(processes)
+        command = [*python("benchmarks.ocpp.load"), str(port), str(stations), str(seconds), str(rate)]
         loading = subprocess.Popen(
             command, cwd=PROJECT, env=environment(url), stdout=subprocess.PIPE, text=True
         )
         assert loading.stdout is not None
         loading.stdout.readline()  # all are connected and warm
-        ours, theirs = cpu_s(gateways), postgres_cpu_s()
+        ours, theirs = cpu_s(processes), postgres_cpu_s()
         loading.stdout.readline()
-        ours, theirs = cpu_s(gateways) - ours, postgres_cpu_s() - theirs
+        ours, theirs = cpu_s(processes) - ours, postgres_cpu_s() - theirs
         load = json.loads(loading.stdout.readline())
-        grown_kb = memory_kb(gateways) - empty_kb
-    per_s = load["answered"] / load["seconds"]
-    name = f"{count} process{'es' if count > 1 else ''}"
-    return [
-        figure(f"{name}: calls a second", per_s, "1/s", BARS[count], per_s >= BARS[count]),
-        figure(f"{name}: p50", load["p50_ms"], "ms", None, True),
-        figure(f"{name}: p99 at saturation", load["p99_ms"], "ms", P99_BAR_MS, load["p99_ms"] <= P99_BAR_MS),
-        figure(f"{name}: CPU of the server a call", ours / load["answered"] * 1e6, "us", None, True),
-        figure(
-            f"{name}: CPU of server and PostgreSQL a call", (ours + theirs) / load["answered"] * 1e6, "us",
-            CPU_BAR_US, (ours + theirs) / load["answered"] * 1e6 <= CPU_BAR_US,
-        ),
-        figure(
-            f"{name}: memory a connection, under load", grown_kb / stations, "KB",
-            MEMORY_BAR_KB, grown_kb / stations <= MEMORY_BAR_KB,
-        ),
-    ]  # fmt: skip
+        grown_kb = memory_kb(processes) - empty_kb
+    if load["errors"]:
+        raise SystemExit(f"{servers[0]}: {load['errors']} calls were refused")
+    a_call = 1e6 / load["answered"]
+    return Run(
+        load["answered"] / load["seconds"], load["p50_ms"], load["p99_ms"],
+        ours * a_call, theirs * a_call, load["cpu_s"] * a_call, grown_kb / stations,
+    )  # fmt: skip
 
 
-class gateway:
-    """A gateway process that lasts as long as the block."""
-
-    def __init__(self, url: str, port: int) -> None:
-        command = [sys.executable, "manage.py", "gateway", "--port", str(port), "--reuse-port"]
-        self.process = subprocess.Popen(
-            command, cwd=PROJECT, env=environment(url), stdout=subprocess.PIPE, text=True
-        )
-
-    def __enter__(self) -> psutil.Process:
-        assert self.process.stdout is not None
-        if "gateway at" not in self.process.stdout.readline():
-            raise SystemExit("the gateway did not start")
-        return psutil.Process(self.process.pid)
-
-    def __exit__(self, *_: object) -> None:
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait(20)
+@contextmanager
+def serving(url: str, command: Sequence[str]) -> Iterator[tuple[psutil.Process, int]]:
+    """A server that lasts as long as the block, and its port; it prints `gateway at ...:PORT...`."""
+    process = subprocess.Popen(command, cwd=PROJECT, env=environment(url), stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        said = process.stdout.readline()
+        if "gateway at" not in said:
+            raise SystemExit(f"{command} did not start: {said}")
+        port = said.partition("gateway at")[2].strip().removeprefix("ws://127.0.0.1:").partition("/")[0]
+        yield psutil.Process(process.pid), int(port)
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.wait(20)
 
 
-def cpu_s(processes: list[psutil.Process]) -> float:
+def cpu_s(processes: Sequence[psutil.Process]) -> float:
     times = [process.cpu_times() for process in processes]
     return float(sum(time_.user + time_.system for time_ in times))
 
@@ -139,26 +241,9 @@ def postgres_cpu_s() -> float:
     return 0.0
 
 
-def memory_kb(processes: list[psutil.Process]) -> float:
+def memory_kb(processes: Sequence[psutil.Process]) -> float:
     return float(sum(process.memory_info().rss for process in processes)) / 1024
 
 
-def figure(name: str, value: float, unit: str, bar: float | None, holds: bool) -> dict[str, Any]:
-    return {
-        "name": name, "value": round(value, 1), "unit": unit, "ratio_to_limit": None,
-        "ratio_to_naive": None, "bar": bar, "holds": holds,
-    }  # fmt: skip
-
-
-def report(figures: list[dict[str, Any]]) -> None:
-    (run_dir() / "bench").mkdir(parents=True, exist_ok=True)
-    Path(run_dir() / "bench" / "gateway.json").write_text(json.dumps(figures, indent=1))
-    for line in figures:
-        bar = "" if line["bar"] is None else f"bar {line['bar']:>8}  {'holds' if line['holds'] else 'MISSED'}"
-        print(f"{line['name']:<55} {line['value']:>10} {line['unit']:<4} {bar}")
-
-
 if __name__ == "__main__":
-    started = time.monotonic()
     main()
-    print(f"took {time.monotonic() - started:.0f} s")

@@ -40,8 +40,9 @@ INSERT INTO billing_sessioncharge (id, organisation_id, session_id, priced_id, n
     charged_at, cost_centre)
 SELECT gen_random_uuid(), organisation_id, session_id, id, net, tax, gross, currency, now(), ''
 FROM charging_pricedsession;
-INSERT INTO charging_reading (id, organisation_id, session_id, at, register_wh, power_w)
-SELECT gen_random_uuid(), organisation_id, id, started_at + part * s / 3.0 * interval '1 second', wh * part / 3, 11000
+INSERT INTO charging_reading (id, organisation_id, session_id, at, register_wh, power_w, said)
+SELECT gen_random_uuid(), organisation_id, id, started_at + part * s / 3.0 * interval '1 second',
+    wh * part / 3, 11000, ''
 FROM made, generate_series(1, 2) part;
 INSERT INTO charging_sessionstate (id, organisation_id, session_id, at, state)
 SELECT gen_random_uuid(), organisation_id, id, started_at + s * 0.7 * interval '1 second', 'PARKED'

@@ -22,7 +22,6 @@ log = logging.getLogger(__name__)
 
 ARCHIVE_AFTER = timedelta(days=2)  # of its end: by then it is priced, and late messages have come
 TABLE = "charging_reading"
-MONTHS_KEPT = 13
 
 # Rows are only ever added: a curve that was made of as many of a month's rows was made of all of them.
 NOT_IN_CURVES = """
@@ -85,11 +84,15 @@ def month_of(at: datetime) -> str:
 def drop_old_readings(limit: int = 20_000) -> list[str]:
     """Drop the months past READINGS_KEPT_MONTHS all of whose readings are in curves; returns their names.
 
+    0, the default, keeps all: sums by the hour (`revenue.rollups`) are built from rows, and months that are
+    dropped can't be built anew as finely.
+
     What is missing is archived first, `limit` sessions a run.
     """
-    dropped = []
-    months = getattr(settings, "READINGS_KEPT_MONTHS", MONTHS_KEPT)
-    for name in old_months(TABLE, timezone.now(), months):
+    dropped: list[str] = []
+    if not settings.READINGS_KEPT_MONTHS:
+        return dropped
+    for name in old_months(TABLE, timezone.now(), settings.READINGS_KEPT_MONTHS):
         for session in ChargingSession.objects.filter(pk__in=_not_in_curves(name, limit)):
             archive(session.organisation_id, session.pk)
         try:

@@ -16,7 +16,7 @@ class Options:
     handshake_timeout_s: float = 10.0
     call_timeout_s: float = 30.0  # for a station's answer to our call
     offline_after_s: float = 180.0  # of silence, until connectors are shown as offline
-    batch_size: int = 2000  # calls in one commit
+    batch_size: int = 1000  # calls in one commit
     pipeline: int = 32  # calls of one station that may wait for their answers before it is slowed
     calls_per_s: float = 200.0  # of one station, sustained
     burst: int = 2000

@@ -6,10 +6,9 @@ from django.utils import timezone
 from accounts.partitions import drop_month, old_months
 
 TABLE = "gateway_ocppmessage"
-MONTHS_KEPT = 6
 
 
 def drop_old_messages() -> list[str]:
     """Drop the months past MESSAGES_KEPT_MONTHS; returns the names of their partitions."""
-    months = getattr(settings, "MESSAGES_KEPT_MONTHS", MONTHS_KEPT)
+    months = settings.MESSAGES_KEPT_MONTHS
     return [name for name in old_months(TABLE, timezone.now(), months) if drop_month(name)]

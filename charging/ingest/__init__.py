@@ -19,6 +19,7 @@ from charging.ingest import (
     tags,
     transactions,
 )
+from charging.ingest.binary import plan_once
 from charging.ingest.facts import (
     TAKEN,
     Booted,
@@ -72,6 +73,8 @@ def commit(facts: Sequence[Fact]) -> list[Outcome]:
     Raises django.db.Error when the database refuses: then nothing of `facts` is written.
     """
     outcomes = [TAKEN] * len(facts)
+    if facts:
+        plan_once()
     places: dict[type[Any], list[int]] = {}
     for number, fact in enumerate(facts):
         places.setdefault(type(fact), []).append(number)

@@ -62,6 +62,25 @@ def cursor() -> "Cursor[Any]":
     return made
 
 
+def prepared(statement: Any, columns: Sequence[object]) -> list[Any]:
+    """Run a statement of a batch, planned once a connection, on columns as `arrays` or this module makes them.
+
+    Raises django.db.Error.
+    """
+    with connection.wrap_database_errors, cursor() as raw:
+        raw.execute(statement, columns)
+        return raw.fetchall() if raw.description else []
+
+
+def plan_once() -> None:
+    """For the rest of the transaction: a plan for any number of rows, one look-up in an index for each.
+
+    A plan for the batch at hand takes longer to make than to run, and may read a whole table.
+    """
+    with connection.wrap_database_errors, cursor() as raw:
+        raw.execute("SET LOCAL plan_cache_mode = force_generic_plan")
+
+
 def microseconds(at: datetime) -> int:
     return (at - _EPOCH) // _MICROSECOND
 

@@ -91,7 +91,7 @@ class Metered(Struct, gc=False):
     """Registers and more at one instant of a transaction.
 
     `sampled` is all that was sampled in JSON, as it came; who has it apart already says `shape` and `said`
-    instead (see `charging.ingest.shapes`).
+    instead (see `charging.shapes`).
     """
 
     reporter: Reporter

@@ -40,8 +40,6 @@ ADVANCE_AT_MOST = """
     WHERE s.organisation_id = v.organisation_id AND s.id = v.id AND s.state = 'active'
       AND (s.last_reading_at IS NULL OR s.last_reading_at <= v.at)
 """
-# However many rows: one look-up in the index for each. A plan made for one batch may read the whole table.
-PLAN_ONCE = "SET LOCAL plan_cache_mode = force_generic_plan"
 
 Taken = tuple[KnownSession, Metered]
 # Key and organisation of a session, the first and the last instant told of it, its latest register and power.
@@ -168,7 +166,6 @@ def _advance(spans: Sequence[Span]) -> set[bytes]:
         *sorted(spans), strict=True
     )  # all lock in order
     with connection.wrap_database_errors, binary.cursor() as cursor:
-        cursor.execute(PLAN_ONCE)
         cursor.execute(
             ADVANCE,
             [

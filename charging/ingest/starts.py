@@ -4,11 +4,10 @@ import hashlib
 from collections.abc import Mapping, Sequence
 from uuid import UUID
 
-from django.db import connection
-
 from accounts.authorisation import Authorisation, Verdict, authorise_all
 from accounts.identifiers import uuid7
 from charging.ingest.arrays import plain, texts
+from charging.ingest.binary import prepared
 from charging.ingest.facts import Outcome, Started
 from charging.ingest.known import remember
 from charging.ingest.quarantine import Doubt, set_aside
@@ -116,24 +115,22 @@ def _find(starts: Sequence[Started]) -> Found:
 def _insert(starts: Sequence[Started], verdicts: Sequence[Authorisation], attempt: int) -> Found:
     tokens = [verdict.token for verdict in verdicts]
     numbers = (transaction_number(fact.source_key, attempt) for fact in starts)
-    with connection.cursor() as cursor:
-        cursor.execute(
-            INSERT,
-            [
-                plain(uuid7() for _ in starts),
-                plain(fact.reporter.organisation_id for fact in starts),
-                texts(fact.source_key for fact in starts),
-                plain(fact.reporter.station_id for fact in starts),
-                plain(fact.connector_id for fact in starts),
-                plain(numbers),
-                plain(token.pk if token else None for token in tokens),
-                plain(token.driver_id if token else None for token in tokens),
-                texts(",".join(_doubts(*pair)) for pair in zip(starts, verdicts, strict=True)),
-                plain(fact.at for fact in starts),
-                plain(fact.register_wh for fact in starts),
-            ],
-        )
-        rows = cursor.fetchall()
+    rows = prepared(
+        INSERT,
+        [
+            plain(uuid7() for _ in starts),
+            plain(fact.reporter.organisation_id for fact in starts),
+            texts(fact.source_key for fact in starts),
+            plain(fact.reporter.station_id for fact in starts),
+            plain(fact.connector_id for fact in starts),
+            plain(numbers),
+            plain(token.pk if token else None for token in tokens),
+            plain(token.driver_id if token else None for token in tokens),
+            texts(",".join(_doubts(*pair)) for pair in zip(starts, verdicts, strict=True)),
+            plain(fact.at for fact in starts),
+            plain(fact.register_wh for fact in starts),
+        ],
+    )
     return {(organisation, key): (session, str(number)) for organisation, key, session, number in rows}
 
 
@@ -149,8 +146,7 @@ def _was_let_in(fact: Started, authorisation: Authorisation) -> bool:
 
 
 def _note_paused(session_ids: Sequence[UUID]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(PAUSED_AT_START, [plain(uuid7() for _ in session_ids), plain(session_ids)])
+    prepared(PAUSED_AT_START, [plain(uuid7() for _ in session_ids), plain(session_ids)])
 
 
 def _set_aside_bad_tags(starts: Sequence[Started], known: Mapping[Key, Authorisation], opened: Found) -> None:

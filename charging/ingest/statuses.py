@@ -7,6 +7,7 @@ from django.db import connection
 
 from accounts.identifiers import uuid7
 from charging.ingest.arrays import plain, texts
+from charging.ingest.binary import prepared
 from charging.ingest.facts import TAKEN, Booted, Outcome, StatusReported
 
 SESSION_STATES = {"Charging": "CHARGING", "SuspendedEV": "PARKED", "SuspendedEVSE": "WITHHELD"}
@@ -109,41 +110,35 @@ def _rounds(reported: Sequence[StatusReported]) -> Iterator[list[StatusReported]
 
 
 def _change_intervals(facts: Sequence[StatusReported]) -> None:
-    with connection.cursor() as cursor:
-        cursor.execute(
-            NEW_STATUS,
-            [
-                plain(uuid7() for _ in facts),
-                plain(fact.reporter.organisation_id for fact in facts),
-                plain(fact.connector_id for fact in facts),
-                texts(fact.status for fact in facts),
-                texts(fact.error_code for fact in facts),
-                texts(fact.info for fact in facts),
-                plain(fact.at for fact in facts),
-                plain(fact.received_at for fact in facts),
-            ],
-        )
-        changed = cursor.fetchall()
-        if changed:
-            ids, organisations, connectors, statuses, errors, infos, since, _ = zip(*changed, strict=True)
-            words = [texts(statuses), texts(errors), texts(infos)]
-            cursor.execute(
-                INSERT_STATUS,
-                [plain(ids), plain(organisations), plain(connectors), *words, plain(since)],
-            )
+    changed = prepared(
+        NEW_STATUS,
+        [
+            plain(uuid7() for _ in facts),
+            plain(fact.reporter.organisation_id for fact in facts),
+            plain(fact.connector_id for fact in facts),
+            texts(fact.status for fact in facts),
+            texts(fact.error_code for fact in facts),
+            texts(fact.info for fact in facts),
+            plain(fact.at for fact in facts),
+            plain(fact.received_at for fact in facts),
+        ],
+    )
+    if changed:
+        ids, organisations, connectors, statuses, errors, infos, since, _ = zip(*changed, strict=True)
+        words = [texts(statuses), texts(errors), texts(infos)]
+        prepared(INSERT_STATUS, [plain(ids), plain(organisations), plain(connectors), *words, plain(since)])
 
 
 def _change_session_states(facts: Sequence[StatusReported]) -> None:
     if not facts:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            INSERT_STATE,
-            [
-                [uuid7() for _ in facts],
-                [fact.reporter.organisation_id for fact in facts],
-                [fact.connector_id for fact in facts],
-                [fact.at for fact in facts],
-                [SESSION_STATES[fact.status] for fact in facts],
-            ],
-        )
+    prepared(
+        INSERT_STATE,
+        [
+            plain(uuid7() for _ in facts),
+            plain(fact.reporter.organisation_id for fact in facts),
+            plain(fact.connector_id for fact in facts),
+            plain(fact.at for fact in facts),
+            texts(SESSION_STATES[fact.status] for fact in facts),
+        ],
+    )

@@ -3,9 +3,10 @@
 from collections.abc import Iterable, Sequence
 from uuid import UUID
 
-from django.db import connection
+from django.db import DEFAULT_DB_ALIAS
 
 from charging.ingest.arrays import plain, texts
+from charging.ingest.binary import prepared
 from charging.ingest.facts import TAKEN, Outcome, Stopped
 from charging.ingest.quarantine import Doubt, set_aside
 from charging.models import ChargingSession
@@ -27,17 +28,20 @@ UPDATE = """
       AS v(organisation_id, id, quality, reasons, ended_at, register_wh, stop_reason, last_at)
     WHERE s.organisation_id = v.organisation_id AND s.id = v.id
 """
+COLUMNS = (
+    "id", "organisation_id", "station_id", "transaction_id", "state", "quality", "hold_reasons", "started_at",
+    "ended_at", "meter_start_wh", "meter_end_wh", "last_register_wh", "last_reading_at", "last_power_w",
+    "stop_reason",
+)  # fmt: skip
 # By pairs: three lists of conditions would be tried in every combination. Two gateways lock in one order.
 LOCK = """
-    SELECT s.id, s.organisation_id, s.station_id, s.transaction_id, s.state, s.quality, s.hold_reasons,
-           s.started_at, s.ended_at, s.meter_start_wh, s.meter_end_wh, s.last_register_wh, s.last_reading_at,
-           s.last_power_w, s.stop_reason
+    SELECT {columns}
     FROM unnest(%s::uuid[], %s::uuid[], %s::text[]) AS v(organisation_id, station_id, transaction_id)
     JOIN charging_chargingsession s
       ON s.organisation_id = v.organisation_id AND s.station_id = v.station_id
      AND s.transaction_id = v.transaction_id
     ORDER BY s.id FOR UPDATE OF s
-"""
+""".format(columns=", ".join(f"s.{column}" for column in COLUMNS))  # noqa: S608  constants only
 
 
 def close_sessions(stops: Sequence[Stopped]) -> list[Outcome]:
@@ -64,27 +68,27 @@ def close_sessions(stops: Sequence[Stopped]) -> list[Outcome]:
 def _update(sessions: Sequence[ChargingSession]) -> None:
     if not sessions:
         return
-    with connection.cursor() as cursor:
-        cursor.execute(
-            UPDATE,
-            [
-                plain(session.organisation_id for session in sessions),
-                plain(session.pk for session in sessions),
-                texts(session.quality for session in sessions),
-                texts(",".join(session.hold_reasons) for session in sessions),
-                plain(session.ended_at for session in sessions),
-                plain(session.meter_end_wh for session in sessions),
-                texts(session.stop_reason for session in sessions),
-                plain(session.last_reading_at for session in sessions),
-            ],
-        )
+    prepared(
+        UPDATE,
+        [
+            plain(session.organisation_id for session in sessions),
+            plain(session.pk for session in sessions),
+            texts(session.quality for session in sessions),
+            texts(",".join(session.hold_reasons) for session in sessions),
+            plain(session.ended_at for session in sessions),
+            plain(session.meter_end_wh for session in sessions),
+            texts(session.stop_reason for session in sessions),
+            plain(session.last_reading_at for session in sessions),
+        ],
+    )
 
 
 def _locked(stops: Iterable[Stopped]) -> dict[Key, ChargingSession]:
     asked = {(fact.reporter.organisation_id, fact.reporter.station_id, fact.transaction_id) for fact in stops}
     organisations, stations, numbers = zip(*asked, strict=True)
-    rows = ChargingSession.objects.raw(LOCK, [plain(organisations), plain(stations), texts(numbers)])
-    return {(session.station_id, str(session.transaction_id)): session for session in rows}
+    rows = prepared(LOCK, [plain(organisations), plain(stations), texts(numbers)])
+    sessions = (ChargingSession.from_db(DEFAULT_DB_ALIAS, COLUMNS, row) for row in rows)
+    return {(session.station_id, str(session.transaction_id)): session for session in sessions}
 
 
 def _close(session: ChargingSession | None, fact: Stopped) -> list[str]:

@@ -19,6 +19,7 @@ from portal.owner.dynamic_words import (
     action_words,
     change_words,
     condition_words,
+    inputs_words,
     outcome_words,
     per_kwh,
     preview_chart,
@@ -178,7 +179,7 @@ def decision_row(row: PriceDecision) -> dict[str, Any]:
         "price": "–" if row.price is None else per_kwh(row.price, currency),
         "because": row.rule or outcome_words(row.outcome),
         "changes": [change_words(change, currency) for change in row.changes],
-        "inputs": ", ".join(f"{name} {one['value']}" for name, one in row.inputs.items() if one["value"]),
+        "inputs": inputs_words(row.inputs, currency),
     }
 
 

@@ -1,5 +1,6 @@
 """Forms of dynamic prices. A guardrail that can't hold, or a rule against one, is said beside its field."""
 
+from decimal import Decimal
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from django import forms
@@ -34,6 +35,13 @@ RAILS = ("normal_price", "floor", "cap", "max_step", "max_step_day", "hysteresis
 FIELD_OF = {"normal": "normal_price", "notice": "notice_minutes"}
 
 
+def plainly(form: forms.BaseForm) -> None:
+    """Show prices without idle zeros: 0.52, not 0.5200."""
+    for name, value in form.initial.items():
+        if isinstance(value, Decimal):
+            form.initial[name] = f"{value.normalize():f}"
+
+
 class GuardrailsForm(FormOfRuleSet):
     """All guardrails of one site; none can be left out."""
 
@@ -66,6 +74,7 @@ class GuardrailsForm(FormOfRuleSet):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        plainly(self)
         for name, kind in (("grid_feed", Feed.Kind.GRID_PRICE), ("queue_feed", Feed.Kind.QUEUE)):
             own = Feed.objects.of(self.instance.organisation_id).filter(kind=kind)
             self.fields[name].queryset = own  # type: ignore[attr-defined]  # it is a ModelChoiceField
@@ -144,6 +153,7 @@ class RuleForm(FormOfRule):
     def __init__(self, rule_set: RuleSet, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.rule_set = rule_set
+        plainly(self)
         self.fields["amount"].required = self.fields["percent"].required = False
 
     def what(self) -> list[forms.BoundField]:

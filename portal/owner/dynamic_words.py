@@ -137,9 +137,13 @@ def _basis(rule_set: RuleSet, now: datetime) -> str:
     moved = sum(price is not None and before is not None and price != before for price, before, _o in rows)
     doubt = sum(outcome in ("fallback", "refused") for _p, _b, outcome in rows)
     times = ngettext("once", "%(count)s times", moved) % {"count": words.number(moved)}
-    told = _("In the last 7 days it moved %(times)s, by %(decisions)s decisions") % {
-        "times": times, "decisions": words.number(len(rows)),
-    }  # fmt: skip
+    decisions = ngettext("%(count)s decision", "%(count)s decisions", len(rows)) % {
+        "count": words.number(len(rows))
+    }
+    told = _("In the last 7 days it moved %(times)s, by %(decisions)s") % {
+        "times": times,
+        "decisions": decisions,
+    }
     return (
         f"{told}."
         if not doubt
@@ -166,3 +170,22 @@ def preview_chart(rule_set: RuleSet, hours: Sequence[Hour]) -> StackedBars:
     # A sum of prices means nothing: the legend names the colours only.
     legend = tuple((kind, name, "") for kind, name, _sum in chart.legend)
     return StackedBars(**{**{f: getattr(chart, f) for f in chart.__dataclass_fields__}, "legend": legend})
+
+
+def inputs_words(inputs: dict[str, Any], currency: str) -> str:
+    """What was known when a price was decided: `25 % taken, 6 % expected, grid 0.067 EUR/kWh`."""
+    texts = {
+        "utilisation": _("%(value)s %% taken"),
+        "forecast": _("%(value)s %% expected"),
+        "queue": _("%(value)s waiting"),
+        "grid_price": _("grid %(value)s"),
+        "out_of_service": _("%(value)s out of service"),
+    }
+    said = []
+    for name, text in texts.items():
+        value = inputs.get(name, {}).get("value")
+        if value is not None:
+            number = Decimal(value)
+            shown = per_kwh(number, currency) if name == "grid_price" else words.plain(number)
+            said.append(text % {"value": shown})
+    return ", ".join(said)

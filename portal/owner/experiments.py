@@ -260,6 +260,13 @@ def sentence(experiment: Experiment, reading: Reading) -> str:
     """What an owner would say first, with what it rests on."""
     if reading.effect is not None:
         result = result_of(reading.effect, reading.ratio)
+        if abs(reading.effect.beta) <= reading.effect.margin:
+            return _(
+                "No change of demand beyond chance: between %(span)s at the high price; measured on %(n)s in "
+                "%(weeks)s weeks."
+            ) % {
+                "span": result.change_span, "n": words.sessions(reading.sessions), "weeks": reading.weeks,
+            }  # fmt: skip
         return _(
             "The high price changed demand by %(change)s (%(span)s), an elasticity of %(e)s; measured on %(n)s in "
             "%(weeks)s weeks."

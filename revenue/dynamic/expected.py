@@ -11,6 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from charging.models import ChargingSession
+from revenue.forecast.outlook import Forecast
+from revenue.models import SiteForecast
 from stations.models import Connector, Site
 
 HOURS_A_WEEK = 168
@@ -21,6 +23,10 @@ HOUR_S = 3600
 
 class Outlook(Protocol):
     """What is expected of one site, by the hour that starts at `slot` (UTC)."""
+
+    @property
+    def basis(self) -> str:
+        """What it rests on, in words."""
 
     def utilisation(self, slot: datetime) -> Decimal | None:
         """Percent of the ports that are expected to be taken; None where nothing can be said."""
@@ -41,6 +47,10 @@ class SeasonalMeans:
     starts: NDArray[np.float64]
     sessions: int
 
+    @property
+    def basis(self) -> str:
+        return f"the mean of {self.weeks} weeks, {self.sessions} sessions"
+
     def utilisation(self, slot: datetime) -> Decimal | None:
         if self.weeks < LEAST_WEEKS or not self.ports:
             return None
@@ -49,6 +59,46 @@ class SeasonalMeans:
 
     def started_kwh(self, slot: datetime) -> float:
         return float(self.kwh[hour_of_week(slot, self.zone)])
+
+
+@dataclass(frozen=True, slots=True)
+class Forecasted:
+    """Today's forecast where it reaches; the seasonal means beyond it."""
+
+    forecast: Forecast
+    places: dict[datetime, int]
+    ports: int
+    means: SeasonalMeans
+
+    @property
+    def basis(self) -> str:
+        days, starts = self.forecast.basis_days, self.forecast.basis_starts
+        return f"the forecast of {self.forecast.made_on:%Y-%m-%d}, from {starts} sessions in {days} days"
+
+    def utilisation(self, slot: datetime) -> Decimal | None:
+        place = self.places.get(slot)
+        if place is None or not self.ports:
+            return self.means.utilisation(slot)
+        return Decimal(round(min(100 * self.forecast.occupied.mean[place] / self.ports, 100.0)))
+
+    def started_kwh(self, slot: datetime) -> float:
+        place = self.places.get(slot)
+        if place is None:
+            return self.means.started_kwh(slot)
+        each = sum(self.forecast.energy_wh.mean) / 1000 / max(sum(self.forecast.starts.mean), 1e-9)
+        return float(self.forecast.starts.mean[place] * each)
+
+
+def outlook_for(site: Site, now: datetime) -> Outlook:
+    """The forecast kept for the site's local day, if there is one; else the mean of the last weeks."""
+    means = seasonal_means(site, now)
+    today = now.astimezone(ZoneInfo(site.time_zone)).date()
+    kept = SiteForecast.objects.of(site.organisation_id).filter(site=site, made_on=today).first()
+    if kept is None:
+        return means
+    forecast = Forecast.from_json(kept.document)
+    places = {hour: place for place, hour in enumerate(forecast.hours)}
+    return Forecasted(forecast, places, means.ports, means)
 
 
 def hour_of_week(at: datetime, zone: ZoneInfo) -> int:

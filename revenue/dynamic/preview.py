@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from django.utils import timezone
 
 from revenue.dynamic.engine import SLOT, Decision, History, Outcome, Planned, Situation, decide
-from revenue.dynamic.expected import Outlook, seasonal_means
+from revenue.dynamic.expected import Outlook, outlook_for
 from revenue.dynamic.guardrails import Guardrails
 from revenue.dynamic.observing import observe
 from revenue.dynamic.reading import history_of, rails_of, rules_of
@@ -81,7 +81,7 @@ class _Expectation:
     def __init__(self, rule_set: RuleSet, now: datetime, slots: list[datetime]) -> None:
         self.zone = ZoneInfo(rule_set.site.time_zone)
         self.rules: list[Rule] = rules_of(rule_set)
-        self.outlook: Outlook = seasonal_means(rule_set.site, now)
+        self.outlook: Outlook = outlook_for(rule_set.site, now)
         self.signals = observe(rule_set, slots[0], now, self.outlook)
         self.now = now
         self.grid = _grid_prices(rule_set, slots)

@@ -11,9 +11,10 @@ from django.db import transaction
 from django.utils import timezone
 
 from pricing import PricingError
+from revenue.dynamic.alerting import tell
 from revenue.dynamic.documents import Document, document_at, forbids
 from revenue.dynamic.engine import SLOT, Decision, Situation, decide, next_slot
-from revenue.dynamic.expected import seasonal_means
+from revenue.dynamic.expected import outlook_for
 from revenue.dynamic.guardrails import Guardrails
 from revenue.dynamic.observing import observe
 from revenue.dynamic.reading import history_of, planned_for, rails_of, rules_of
@@ -61,7 +62,7 @@ def _decide(rule_set: RuleSet, rails: Guardrails, slot: datetime, now: datetime)
     given = Situation(
         rules=rules_of(rule_set),
         rails=rails,
-        signals=observe(rule_set, slot, now, seasonal_means(rule_set.site, now)),
+        signals=observe(rule_set, slot, now, outlook_for(rule_set.site, now)),
         now=now,
         slot=slot,
         zone=ZoneInfo(rule_set.site.time_zone),
@@ -72,7 +73,9 @@ def _decide(rule_set: RuleSet, rails: Guardrails, slot: datetime, now: datetime)
     version, why_not = _carry_out(rule_set, rails, decision)
     for alert in decision.alerts:
         log.warning("prices at %s: %s", rule_set.site, alert)
-    return _keep(rule_set, given, decision, version, why_not)
+    row = _keep(rule_set, given, decision, version, why_not)
+    tell(row)
+    return row
 
 
 def _carry_out(rule_set: RuleSet, rails: Guardrails, decision: Decision) -> tuple[TariffVersion | None, str]:

@@ -1,5 +1,6 @@
 """Old readings become curves: small, exact, and priced like the rows they were made of."""
 
+import random
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -14,6 +15,7 @@ from charging import curves, rating
 from charging.curve import BrokenCurve, Point, in_order, pack, unpack
 from charging.facts import gather
 from charging.models import ChargingSession, Reading, SessionCurve
+from gateway.retention import drop_old_messages
 from tests.builders import MONDAY, add_readings, connector_of, make_session, make_station, make_tariff
 
 OLD = datetime(2020, 3, 31, 23, tzinfo=UTC)
@@ -39,12 +41,13 @@ def test_bytes_that_are_no_curve_are_told(junk: bytes) -> None:
 
 def test_a_sample_takes_at_most_six_bytes() -> None:
     """An hour on one phase meter, every ten seconds, with noise on power and current."""
+    noise = random.Random(7)
     register, points = 12_345_678, []
     for number in range(360):
-        power = 11_000 + (number * 7919) % 137
+        power = 11_000 + noise.randrange(200)
         register += power // 360
         at = MONDAY + timedelta(seconds=10 * number)
-        points.append(Point(at, register, power, 16_000 + (number * 31) % 90, 20 + number // 6))
+        points.append(Point(at, register, power, 16_000 + noise.randrange(300), 20 + number // 6))
     assert len(pack(points)) <= 6 * len(points)
 
 
@@ -103,6 +106,10 @@ class TestASession:
 
 @pytest.mark.django_db(transaction=True)
 class TestAMonth:
+    @pytest.fixture(autouse=True)
+    def kept(self, settings: Any) -> None:
+        settings.READINGS_KEPT_MONTHS = 13
+
     def test_goes_when_all_its_readings_are_in_curves_and_no_price_changes(self) -> None:
         ensure_months("charging_reading", "at", OLD, 2)
         session = make_old(seconds=7200, readings=[(60, 100), (3000, 4_000), (5000, 8_000)])
@@ -127,10 +134,17 @@ class TestAMonth:
 
     def test_that_is_kept_stays(self, settings: Any) -> None:
         now = timezone.now()
-        (name,) = ensure_months("charging_reading", "at", now, 1) or ["charging_reading_" + f"{now:%Y_%m}"]
-        settings.READINGS_KEPT_MONTHS = 0
-        make_session(start=now, seconds=None, readings=[(0, 0)])
-        assert name not in curves.drop_old_readings()
+        ensure_months("charging_reading", "at", now, 1)
+        session = make_session(start=now, seconds=None, readings=[(0, 0)])
+        for kept in (1, 0):
+            settings.READINGS_KEPT_MONTHS = kept
+            assert curves.drop_old_readings() == []
+        assert session.readings.count() == 1
+
+    def test_of_the_message_log_goes_by_age_alone(self) -> None:
+        ensure_months("gateway_ocppmessage", "at", OLD, 1)
+        ensure_months("gateway_ocppmessage", "at", timezone.now(), 1)
+        assert drop_old_messages() == ["gateway_ocppmessage_2020_03"]
 
 
 def test_points_come_in_order_of_time_then_register_and_once() -> None:

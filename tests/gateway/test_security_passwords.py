@@ -32,7 +32,7 @@ def slow_hashes(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return hashers.check_password(password, encoded, *rest, **more)
 
     monkeypatch.setattr(logins, "check_password", counted)
-    monkeypatch.setattr("stations.models.check_password", counted)
+    monkeypatch.setattr("stations.models.places.check_password", counted)
     return paid
 
 

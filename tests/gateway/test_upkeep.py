@@ -133,6 +133,7 @@ def test_profile_2_is_served_over_tls(
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate)
+    context.num_tickets = 0  # as in test_security
     with own_gateway(tls=context) as url, ScriptedStation(url, station.identity, PASSWORD) as charger:
         assert charger.boot()["status"] == "Accepted"
 

@@ -64,7 +64,7 @@ def test_from_nothing_to_a_moving_price_and_back(client: Client, clock: Clock) -
     clock.go(hours=1)
     page = text_of(client.get(url(place, "site")))
     assert "Charging costs 0.60 EUR/kWh now." in page
-    assert "moved once, by 1 decisions" in page
+    assert "moved once, by 1 decision." in page
     assert "Back to the usual tariff" not in page
     client.post(url(place, "off"))
     assert "Back to the usual tariff" in text_of(client.get(url(place, "site")))
@@ -169,13 +169,14 @@ def test_decisions_are_listed_and_taken_away(client: Client, place: Place, clock
     enter(client, place, Role.VIEWER)
     page = text_of(client.get(url(place, "decisions")))
     assert "always dearer" in page
+    assert "25 % taken" in page
     file = client.get(url(place, "decisions"), {"format": "csv"})
     lines = b"".join(file.streaming_content).decode().splitlines()  # type: ignore[attr-defined]  # it streams
     assert len(lines) == 2
     assert "always dearer" in lines[1]
 
 
-@pytest.mark.parametrize("name", ["set-up", "on", "off", "guardrails", "rule-new"])
+@pytest.mark.parametrize("name", ["set-up", "on", "off", "guardrails", "rule-new", "plan-publish"])
 def test_a_strangers_and_a_viewers_post_changes_nothing(client: Client, place: Place, name: str) -> None:
     before = (RuleSetEvent.objects.count(), PriceRule.objects.count())
     given = {**GUARDRAILS, "name": "x", "action": "percent", "percent": "1"}

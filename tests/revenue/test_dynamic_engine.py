@@ -6,7 +6,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from revenue.dynamic.engine import SLOT, Decision, History, Outcome, Planned, Situation, decide, next_slot
@@ -17,6 +17,7 @@ from revenue.dynamic.signals import FORECAST, GRID_PRICE, NAMES, UTILISATION, Ob
 ZONE = ZoneInfo("Europe/Amsterdam")
 NOON = datetime(2024, 1, 1, 12, tzinfo=UTC)  # a Monday, 13:00 in Amsterdam
 HOUR = timedelta(hours=1)
+PATIENT = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])  # on a busy machine
 
 
 def cents(low: int, high: int) -> st.SearchStrategy[Decimal]:
@@ -74,6 +75,7 @@ some_history = st.builds(
 some_plan = st.none() | st.builds(Planned, cents(-50, 250), st.just(Outcome.PLAN))
 
 
+@PATIENT
 @given(some_rails(), some_rules, some_signals, some_history, some_plan, st.integers(-10_000, 10_000))
 def test_no_input_whatever_moves_the_price_beyond_a_guardrail(
     rails: Guardrails,
@@ -102,6 +104,7 @@ def test_no_input_whatever_moves_the_price_beyond_a_guardrail(
     assert max(day) - min(day) <= rails.max_step_day
 
 
+@PATIENT
 @given(some_rails(), some_rules, some_signals, st.integers(-3600, 3600))
 def test_less_notice_than_promised_publishes_nothing(
     rails: Guardrails, rules: list[Rule], signals: Signals, seconds_late: int
@@ -113,6 +116,7 @@ def test_less_notice_than_promised_publishes_nothing(
     assert (decision.outcome is Outcome.REFUSED) == (seconds_late > 0)
 
 
+@PATIENT
 @given(some_rails(), some_rules, some_signals)
 def test_a_day_of_decisions_in_a_row_never_breaks_a_guardrail(
     rails: Guardrails, rules: list[Rule], signals: Signals
@@ -313,6 +317,7 @@ def test_a_rule_behind_a_wider_one_is_told() -> None:
     assert list(shadowed([narrow, wide])) == []
 
 
+@PATIENT
 @given(some_rails(), st.integers(0, 100_000))
 def test_the_next_hour_is_whole_and_the_first_that_leaves_the_notice(rails: Guardrails, second: int) -> None:
     now = NOON + timedelta(seconds=second)

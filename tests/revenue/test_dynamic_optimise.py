@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 import pricing
@@ -56,7 +56,7 @@ def keeps(schedule: Schedule, ahead: Ahead, rails: Guardrails, last: Decimal) ->
     st.sampled_from(["0.20", "0.35"]),
     st.sampled_from(["0.50", "0.46", "0.55"]),
 )
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 def test_every_schedule_passes_the_guardrails_unchanged(
     seed: int, elasticity: float, step: str, day: str, last: str
 ) -> None:

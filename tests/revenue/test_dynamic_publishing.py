@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
 import pytest
+from django.core.mail import EmailMessage
 from django.db import DatabaseError, connection, transaction
 from django.test.utils import CaptureQueriesContext
 
@@ -17,7 +18,14 @@ from revenue.dynamic.observing import observe
 from revenue.models import Feed, FeedValue, PlannedPrice, PriceDecision, RuleSet, RuleSetEvent
 from tariffs.assignment import version_in_force
 from tariffs.models import TariffAssignment, TariffVersion
-from tests.builders import connector_of, make_organisation, make_session, make_station, make_tariff_document
+from tests.builders import (
+    connector_of,
+    make_member,
+    make_organisation,
+    make_session,
+    make_station,
+    make_tariff_document,
+)
 from tests.revenue.clocks import Clock
 from tests.revenue.pricing_world import Place, fill, heard, make_place, make_rule
 
@@ -117,6 +125,25 @@ def test_a_stale_signal_brings_the_normal_price_an_alert_and_a_row(place: Place,
     assert (row.outcome, row.price) == ("fallback", Decimal("0.50"))
     assert "'busy': signal utilisation is stale: 45 min old" in row.alerts[0]
     assert row.version is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_spell_of_doubt_brings_one_letter(
+    place: Place, clock: Clock, mailoutbox: list[EmailMessage]
+) -> None:
+    owner = make_member(place.site.organisation)
+    make_member(place.site.organisation, "viewer")
+    make_rule(place, name="busy", utilisation_min=80)
+    for _ in range(3):
+        clock.go(hours=1)
+        decided()
+    assert [letter.bcc for letter in mailoutbox] == [[owner.user.email]]
+    assert "signal utilisation is stale" in str(mailoutbox[0].body)
+    heard(place, clock.go(hours=1))
+    assert decided().alerts == []
+    clock.go(hours=1)
+    decided()
+    assert len(mailoutbox) == 2
 
 
 def test_hours_without_the_scheduler_bring_the_normal_price_and_an_alert(place: Place, clock: Clock) -> None:
