@@ -289,22 +289,15 @@ def make_candidate(organisation: Organisation | None = None, **fields: Any) -> C
     return candidate
 
 
-def make_dispute(organisation: Organisation | None = None, **fields: Any) -> Dispute:
-    """A chargeback of 6.00 over a card payment without a session, to be answered within a week."""
+def make_dispute(
+    organisation: Organisation | None = None, payment: Payment | None = None, **fields: Any
+) -> Dispute:
+    """A chargeback of 6.00 over a card payment, to be answered within a week."""
     organisation = organisation or make_organisation()
-    amounts = {"due": 6, "captured": 6, "authorised": 0, "refunded": 0, "credited": 0}
     now = datetime.now(UTC)
-    payment = Payment.objects.create(
-        organisation=organisation,
-        method=Payment.Method.CARD,
-        state=Payment.State.PAID,
-        paid_at=now,
-        currency=organisation.currency,
-        **amounts,
-    )
     dispute: Dispute = Dispute.objects.create(
         organisation=organisation,
-        payment=payment,
+        payment=payment or make_paid(organisation, now),
         currency=organisation.currency,
         **{
             "dispute_id": f"du_{next(_numbers)}",
@@ -318,3 +311,17 @@ def make_dispute(organisation: Organisation | None = None, **fields: Any) -> Dis
         },
     )
     return dispute
+
+
+def make_paid(organisation: Organisation, at: datetime = MONDAY) -> Payment:
+    """A card payment of 6.00 without a session."""
+    amounts = {"due": 6, "captured": 6, "authorised": 0, "refunded": 0, "credited": 0}
+    payment: Payment = Payment.objects.create(
+        organisation=organisation,
+        method=Payment.Method.CARD,
+        state=Payment.State.PAID,
+        paid_at=at,
+        currency=organisation.currency,
+        **amounts,
+    )
+    return payment
