@@ -30,7 +30,7 @@ def snapshot(dispute: Dispute, statement: str, at: datetime) -> Snapshot:
         "dispute": {
             "id": dispute.dispute_id,
             "charge": dispute.charge_id,
-            "reason": dispute.reason,
+            "reason": dispute.why,
             "amount": snapshots.text(dispute.amount),
             "currency": str(dispute.amount.currency),
             "opened_at": dispute.opened_at.isoformat(),

@@ -78,3 +78,8 @@ class Dispute(TenantModel):
 
     def __str__(self) -> str:
         return f"{self.amount} {self.get_state_display()}"
+
+    @property
+    def why(self) -> str:
+        """The bank's reason as words: product not received."""
+        return self.reason.replace("_", " ")

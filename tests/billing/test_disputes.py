@@ -172,6 +172,25 @@ def test_one_that_is_reinstated_after_it_was_lost_is_no_loss(
     assert not any((balances(payment)[Kind.BAD_DEBT], balances(payment)[Kind.DISPUTE_RESERVE]))
 
 
+def test_a_dispute_over_a_payment_holds_those_that_went_along(stripe: fakestripe.Server) -> None:
+    place, driver = make_place(energy="0.10"), make_payer()
+    charge_at(place, driver, kwh=1, start=START - timedelta(hours=2))
+    settle()
+    charge_at(place, driver, kwh=20, start=START, seconds=7200)
+    settle()
+    small, payer = Payment.objects.order_by("due")
+    assert (small.captured, payer.captured, small.carried_into) == (euros("0.12"), euros("2.40"), payer)
+    dispute = open_dispute(stripe, payer, amount=245)
+    assert len(dispute_evidence.charges_of(payer)) == 2
+    with pytest.raises(refunds.NotRefundable, match=r"^payment: is disputed"):
+        refunds.refund(small, euros("0.12"), "Goodwill")
+    stripe.control.close_dispute(dispute.dispute_id, won=False)
+    disputes.look(dispute.dispute_id)
+    with pytest.raises(refunds.NotRefundable, match=r"at most 0\.07 EUR are left"):
+        refunds.refund(small, euros("0.12"), "Goodwill")
+    verify()
+
+
 def test_stripes_events_bring_it_here(stripe: fakestripe.Server, endpoint: str, payment: Payment) -> None:
     charge_id = stripe_calls.retrieve_intent(payment.intent_id)["latest_charge"]["id"]
     told = stripe.control.open_dispute(charge_id)
