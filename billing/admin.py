@@ -12,11 +12,12 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
 from accounts.administration import BY_ORGANISATION, RecordAdmin
-from billing import inbox, pdf, recovery
+from billing import dispute_answers, inbox, pdf, recovery
 from billing.models import (
     Account,
     BuyerTax,
     ChargeLine,
+    Dispute,
     Document,
     DriverHistoryEntry,
     Entry,
@@ -150,6 +151,21 @@ class RefundAdmin(RecordAdmin):
     list_display = ("created_at", "amount", "reason", "state", "credit_note", "organisation")
     list_filter = (BY_ORGANISATION, "state")
     list_select_related = ("credit_note", "organisation")
+
+
+@admin.register(Dispute)
+class DisputeAdmin(RecordAdmin):
+    list_display = ("opened_at", "amount", "reason", "state", "answer_by", "submitted_at", "organisation")
+    list_filter = (BY_ORGANISATION, "state")
+    list_select_related = ("organisation",)
+    search_fields = ("dispute_id", "charge_id", "payment__id")
+    exclude = ("evidence",)
+    actions_detail = ("show_evidence",)
+
+    @action(description="Evidence pack")  # type: ignore[untyped-decorator]  # unfold has no types
+    def show_evidence(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        dispute = get_object_or_404(Dispute, pk=object_id)
+        return pdf_response(f"evidence-{dispute.dispute_id}", dispute_answers.pack(dispute))
 
 
 @admin.register(Document)

@@ -2,6 +2,7 @@
 
 from billing.models.charge import ChargeLine, SessionCharge
 from billing.models.debt import Debtor, DebtPolicy
+from billing.models.dispute import Dispute
 from billing.models.document import Document, DocumentCounter, DocumentFile, DocumentKind, InvoiceLine, Mail
 from billing.models.history import DriverHistoryEntry
 from billing.models.ledger import Account, Entry, Journal
@@ -16,6 +17,7 @@ __all__ = [
     "ChargeLine",
     "DebtPolicy",
     "Debtor",
+    "Dispute",
     "Document",
     "DocumentCounter",
     "DocumentFile",

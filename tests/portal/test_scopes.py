@@ -18,6 +18,7 @@ from stations.models import EVSE, Site, Station
 from tests.builders import (
     connector_of,
     make_candidate,
+    make_dispute,
     make_exclusion,
     make_member,
     make_organisation,
@@ -123,6 +124,7 @@ OWN: dict[str, Callable[[Organisation], object]] = {
     "window_id": lambda tenant: make_window(Station.objects.of(tenant).get()).pk,
     "exclusion_id": lambda tenant: make_exclusion(Station.objects.of(tenant).get()).pk,
     "share_id": share_of,
+    "dispute_id": lambda tenant: make_dispute(tenant).pk,
     "day": lambda _tenant: "2026-05-04",
     "candidate_id": lambda tenant: make_candidate(tenant).pk,
     "site_id": lambda tenant: Site.objects.of(tenant).get().pk,
