@@ -48,7 +48,7 @@ class Table:
 
 HEADER = (
     "sessions", "energy_kwh", "net", "tax", "gross", "energy", "time", "parking", "fees", "refunds",
-    "electricity_cost", "left", "charging_min", "parked_min", "down_min", "down_on_purpose_min", "failed_starts",
+    "electricity_cost", "left", "charging_min", "parked_min", "down_min", "down_excluded_min", "failed_starts",
     "peak_kw", "currency",
 )  # fmt: skip
 """The columns of every download, after the name."""

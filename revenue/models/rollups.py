@@ -26,8 +26,8 @@ class Measures(models.Model):
     occupied_s = charging_s + parked_s + idle_s, idle being what the station withheld. energy + time +
     parking + fees = net and net + tax = gross, by the session's latest pricing. `charged_*` is what of it is
     in the books, `refund_*` what credit notes took back, at the hour they were issued. `energy_cost` is what
-    the owner paid for the electricity. `down_s` are port seconds out of order or unreachable,
-    `down_excluded_s` those taken out of service on purpose. `peak_w` is the highest power of one port.
+    the owner paid for the electricity. `down_s` are port seconds of outages that have
+    ended, `down_excluded_s` what of them uptime leaves out. `peak_w` is the highest power of one port.
     """
 
     currency: str

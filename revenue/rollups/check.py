@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from accounts.models import Organisation
 from revenue.models import RollupMark, RollupState
-from revenue.rollups.pieces import MEASURES
+from revenue.rollups.measures import MEASURES
 from revenue.rollups.rebuild import Progress, fresh_of, sum_up
 from revenue.rollups.tables import TABLES, Table
 from revenue.rollups.upkeep import settle

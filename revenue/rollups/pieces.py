@@ -8,23 +8,13 @@ start; tax follows the net.
 
 A piece is a row (organisation, station, tariff, currency, zone, hour_s: the local hour's start in Unix
 seconds, and the measures). The placeholder {chosen} is a query for the ids of sessions, {credited} and {down}
-are conditions on credit notes `d` and status intervals `i`.
+are conditions on credit notes `d` and outages `outage`.
 """
 
 from billing.minor_units import THREE_DECIMAL, ZERO_DECIMAL
-
-HOUR_S = 3600
-MONEY = (
-    "energy", "time", "parking", "fees", "net", "tax", "gross", "charged_net", "charged_tax", "refund_net",
-    "refund_tax", "energy_cost",
-)  # fmt: skip
-COUNTS = (
-    "sessions", "failed_starts", "energy_wh", "occupied_s", "charging_s", "parked_s", "idle_s", "down_s",
-    "down_excluded_s",
-)  # fmt: skip
-SUMMED = (*COUNTS, *MONEY)
-MEASURES = (*SUMMED, "peak_w")
-PLACE = ("organisation_id", "station_id", "tariff_id", "currency", "zone", "hour_s")
+from revenue.rollups.archived import READINGS
+from revenue.rollups.down_time import OF_DOWN_TIME
+from revenue.rollups.measures import HOUR_S, row
 
 
 def _codes(currencies: frozenset[str]) -> str:
@@ -58,6 +48,7 @@ counted AS MATERIALIZED (
           AND later.session_id = p.session_id AND later.revision > p.revision)
 )"""
 
+# The planner takes a series for a thousand rows and an array for ten, which is nearer to a session's hours.
 HOURS = f"""
 hours AS (
     SELECT c.*, h.hour_s, greatest(h.hour_s, c.start_s) AS from_s, least(h.hour_s + {HOUR_S}, c.end_s) AS to_s,
@@ -65,7 +56,9 @@ hours AS (
     FROM (
         SELECT *, floor(extract(epoch FROM date_trunc('hour', to_timestamp(start_s), zone)))::bigint AS first_s
         FROM counted
-    ) c, LATERAL generate_series(c.first_s, greatest(c.first_s, c.end_s - 1), {HOUR_S}) AS h(hour_s)
+    ) c, LATERAL unnest(ARRAY(
+        SELECT generate_series(c.first_s, greatest(c.first_s, c.end_s - 1), {HOUR_S})
+    )) AS h(hour_s)
 ),
 steps AS (
     SELECT n.session_id, n.state, floor(extract(epoch FROM n.at))::bigint AS from_s,
@@ -86,7 +79,7 @@ paused AS (
 peaks AS (
     SELECT c.id, floor(extract(epoch FROM date_trunc('hour', r.at, c.zone)))::bigint AS hour_s,
         max(r.power_w) AS power_w
-    FROM counted c JOIN charging_reading r ON r.organisation_id = c.organisation_id
+    FROM counted c JOIN {READINGS} r ON r.organisation_id = c.organisation_id
       AND r.session_id = c.id AND r.at > c.started_at AND r.at < c.ended_at
       AND r.register_wh IS NOT NULL AND r.power_w > 0
     GROUP BY 1, 2
@@ -94,7 +87,7 @@ peaks AS (
 
 # The register at an hour's end lies on the line between the readings around it. Readings strictly inside the
 # session that carry a register are those which, coming late, hold it (charging.late_facts): so they mark it.
-METERED = """
+METERED = f"""
 metered AS (
     SELECT h.*, coalesce(paused.parked_s, 0)::bigint AS parked_s, coalesce(paused.idle_s, 0)::bigint AS idle_s,
         coalesce(peaks.power_w, 0) AS power_w,
@@ -107,14 +100,14 @@ metered AS (
     FROM hours h
     LEFT JOIN LATERAL (
         SELECT r.register_wh AS wh, floor(extract(epoch FROM r.at))::bigint AS at_s
-        FROM charging_reading r
+        FROM {READINGS} r
         WHERE r.organisation_id = h.organisation_id AND r.session_id = h.id
           AND r.at > h.started_at AND r.at <= to_timestamp(h.to_s) AND r.register_wh IS NOT NULL
         ORDER BY r.at DESC, r.register_wh DESC LIMIT 1
     ) lo ON NOT h.is_last
     LEFT JOIN LATERAL (
         SELECT r.register_wh AS wh, floor(extract(epoch FROM r.at))::bigint AS at_s
-        FROM charging_reading r
+        FROM {READINGS} r
         WHERE r.organisation_id = h.organisation_id AND r.session_id = h.id
           AND r.at > to_timestamp(h.to_s) AND r.at < h.ended_at AND r.register_wh IS NOT NULL
         ORDER BY r.at, r.register_wh DESC LIMIT 1
@@ -180,12 +173,7 @@ costed AS (
 )"""
 
 
-def _row(**given: str) -> str:
-    """The select list of a piece: what isn't given is nothing."""
-    return ", ".join(f"{given.get(name, '0')} AS {name}" for name in MEASURES)
-
-
-SESSION_ROW = _row(
+SESSION_ROW = row(
     sessions="CASE WHEN is_first THEN 1 ELSE 0 END",
     failed_starts="CASE WHEN is_first AND all_wh <= 0 THEN 1 ELSE 0 END",
     energy_wh="energy_wh",
@@ -205,18 +193,18 @@ SESSION_ROW = _row(
     energy_cost="CASE WHEN cost_currency = currency THEN energy_cost ELSE 0 END",
     peak_w="greatest(power_w, energy_wh)",  # Wh in an hour are the mean W of it
 )
-WHERE = ", ".join(PLACE)
+PLACE = "organisation_id, station_id, tariff_id, currency, zone, hour_s"
 
 OF_SESSIONS = f"""
-    SELECT {WHERE}, {SESSION_ROW} FROM costed
+    SELECT {PLACE}, {SESSION_ROW} FROM costed
     UNION ALL
-    SELECT organisation_id, station_id, tariff_id, cost_currency, zone, hour_s, {_row(energy_cost="energy_cost")}
+    SELECT organisation_id, station_id, tariff_id, cost_currency, zone, hour_s, {row(energy_cost="energy_cost")}
     FROM costed WHERE cost_currency <> currency AND energy_cost <> 0"""
 
 OF_CREDIT_NOTES = f"""
     SELECT d.organisation_id, s.station_id, v.tariff_id, d.currency, site.time_zone,
         floor(extract(epoch FROM date_trunc('hour', d.issued_at, site.time_zone)))::bigint,
-        {_row(refund_net="d.net", refund_tax="d.tax")}
+        {row(refund_net="d.net", refund_tax="d.tax")}
     FROM billing_document d
     JOIN billing_sessioncharge c ON c.organisation_id = d.organisation_id AND c.id = d.charge_id
     JOIN charging_pricedsession p ON p.id = c.priced_id
@@ -226,33 +214,6 @@ OF_CREDIT_NOTES = f"""
     JOIN stations_site site ON site.id = station.site_id
     WHERE d.kind = 'credit_note' AND {{credited}}"""
 
-DOWN_ROW = _row(
-    down_s="CASE WHEN i.status <> 'Unavailable' THEN down.s ELSE 0 END",
-    down_excluded_s="CASE WHEN i.status = 'Unavailable' THEN down.s ELSE 0 END",
-)
-OF_DOWN_TIME = f"""
-    SELECT i.organisation_id, e.station_id, '00000000-0000-0000-0000-000000000000'::uuid, o.currency,
-        site.time_zone, h.hour_s,
-        {DOWN_ROW}
-    FROM stations_statusinterval i
-    JOIN stations_connector k ON k.id = i.connector_id
-    JOIN stations_evse e ON e.id = k.evse_id
-    JOIN stations_station station ON station.id = e.station_id
-    JOIN stations_site site ON site.id = station.site_id
-    JOIN accounts_organisation o ON o.id = i.organisation_id
-    CROSS JOIN LATERAL (
-        SELECT floor(extract(epoch FROM i.since))::bigint AS from_s,
-            floor(extract(epoch FROM i.until))::bigint AS to_s
-    ) span
-    CROSS JOIN LATERAL generate_series(
-        floor(extract(epoch FROM date_trunc('hour', i.since, site.time_zone)))::bigint, span.to_s - 1,
-        {HOUR_S}
-    ) AS h(hour_s)
-    CROSS JOIN LATERAL (
-        SELECT least(h.hour_s + {HOUR_S}, span.to_s) - greatest(h.hour_s, span.from_s) AS s
-    ) down
-    WHERE i.status IN ('Faulted', 'Offline', 'Unavailable') AND i.until IS NOT NULL AND {{down}}"""
-
 PIECES = f"""{COUNTED}, {HOURS}, {METERED}, {SHARED}, {COSTED},
 pieces AS ({OF_SESSIONS}
     UNION ALL {OF_CREDIT_NOTES}
@@ -261,5 +222,5 @@ pieces AS ({OF_SESSIONS}
 
 
 def pieces(chosen: str, credited: str, down: str) -> str:
-    """The WITH list up to `pieces`, for the sessions, credit notes and status intervals named."""
+    """The WITH list up to `pieces`, for the sessions, credit notes and outages named."""
     return PIECES.format(chosen=chosen, credited=credited, down=down)

@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.models import Organisation
 from revenue.models import RollupMark, RollupState
+from revenue.rollups import archived
 from revenue.rollups.pieces import pieces
 from revenue.rollups.tables import OWNER_HOURS, STATION_DAYS, TABLES, Table
 from revenue.rollups.upkeep import lock
@@ -21,12 +22,13 @@ Progress = Callable[[int, int], None]
 SLICE = 50_000  # their pieces fit into memory
 LAST = datetime(9999, 1, 1, tzinfo=UTC)
 
+CHOSEN = """
+    SELECT s.id FROM charging_chargingsession s WHERE s.organisation_id = %(organisation)s
+      AND s.state = 'priced' AND s.started_at >= %(since)s AND s.started_at < %(until)s"""
 SLICE_PIECES = pieces(
-    chosen="""
-        SELECT s.id FROM charging_chargingsession s WHERE s.organisation_id = %(organisation)s
-          AND s.state = 'priced' AND s.started_at >= %(since)s AND s.started_at < %(until)s""",
+    chosen=CHOSEN,
     credited="d.organisation_id = %(organisation)s AND %(is_first)s",
-    down="i.organisation_id = %(organisation)s AND %(is_first)s",
+    down="outage.organisation_id = %(organisation)s AND %(is_first)s",
 )
 SLICES = """
 SELECT started_at FROM (
@@ -107,11 +109,13 @@ def _sum_slice(
     cursor: Any, organisation_id: UUID, since: datetime, until: datetime, *, is_first: bool
 ) -> None:
     hours, days = OWNER_HOURS, STATION_DAYS
+    given = {"organisation": organisation_id, "since": since, "until": until, "is_first": is_first}
+    archived.lay_out(cursor, CHOSEN, given)
     cursor.execute(
         f"""WITH {SLICE_PIECES},
         by_hour AS ({hours.summed("pieces")}),
         by_day AS ({days.summed("pieces")}),
         written AS ({hours.add(fresh_of(hours), "by_hour")})
         {days.add(fresh_of(days), "by_day")}""",
-        {"organisation": organisation_id, "since": since, "until": until, "is_first": is_first},
+        given,
     )

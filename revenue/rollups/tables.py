@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from revenue.rollups.pieces import MEASURES, SUMMED
+from revenue.rollups.measures import MEASURES, SUMMED
 
 DAY = "(to_timestamp(hour_s) AT TIME ZONE zone)::date"
 

@@ -17,6 +17,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 
 from revenue.models import RollupMark, RollupState
+from revenue.rollups import archived
 from revenue.rollups.pieces import pieces
 from revenue.rollups.tables import OWNER_HOURS, STATION_DAYS
 
@@ -121,37 +122,39 @@ spans AS MATERIALIZED (
 days AS MATERIALIZED (
     SELECT DISTINCT station_id, first + n AS day FROM spans, generate_series(0, last - first) AS n
 )"""
+STATION_CHOSEN = """
+    SELECT DISTINCT s.id FROM spans JOIN charging_chargingsession s
+      ON s.organisation_id = %(organisation)s AND s.station_id = spans.station_id
+    WHERE s.state = 'priced' AND s.ended_at >= spans.starts AND s.started_at < spans.ends"""
 STATION_PIECES = pieces(
-    chosen="""
-        SELECT DISTINCT s.id FROM spans JOIN charging_chargingsession s
-          ON s.organisation_id = %(organisation)s AND s.station_id = spans.station_id
-        WHERE s.state = 'priced' AND s.ended_at >= spans.starts AND s.started_at < spans.ends""",
+    chosen=STATION_CHOSEN,
     credited="""d.id IN (
         SELECT d2.id FROM spans JOIN billing_document d2 ON d2.organisation_id = %(organisation)s
           AND d2.kind = 'credit_note' AND d2.issued_at >= spans.starts AND d2.issued_at < spans.ends)""",
-    down="""i.id IN (
-        SELECT i2.id FROM spans JOIN stations_statusinterval i2 ON i2.organisation_id = %(organisation)s
-          AND i2.until IS NOT NULL AND i2.status IN ('Faulted', 'Offline', 'Unavailable')
-          AND i2.until >= spans.starts AND i2.since < spans.ends)""",
+    down="""outage.id IN (
+        SELECT o.id FROM spans JOIN stations_evse e
+          ON e.organisation_id = %(organisation)s AND e.station_id = spans.station_id
+        JOIN stations_outage o ON o.organisation_id = %(organisation)s AND o.evse_id = e.id
+          AND o.until >= spans.starts AND o.since < spans.ends)""",
 )
 HOUR_SPANS = """
 spans AS MATERIALIZED (
     SELECT since - interval '1 hour' AS starts, until + interval '1 hour' AS ends
     FROM unnest(%(since)s::timestamptz[], %(until)s::timestamptz[]) AS m(since, until)
 )"""
+HOUR_CHOSEN = """
+    SELECT DISTINCT s.id FROM spans JOIN charging_chargingsession s ON s.organisation_id = %(organisation)s
+    WHERE s.state = 'priced' AND s.ended_at >= spans.starts
+      AND s.started_at < spans.ends + interval '1 hour'"""
 HOUR_PIECES = pieces(
-    chosen="""
-        SELECT DISTINCT s.id FROM spans JOIN charging_chargingsession s ON s.organisation_id = %(organisation)s
-        WHERE s.state = 'priced' AND s.ended_at >= spans.starts
-          AND s.started_at < spans.ends + interval '1 hour'""",
+    chosen=HOUR_CHOSEN,
     credited="""d.id IN (
         SELECT d2.id FROM spans JOIN billing_document d2 ON d2.organisation_id = %(organisation)s
           AND d2.kind = 'credit_note' AND d2.issued_at >= spans.starts
           AND d2.issued_at < spans.ends + interval '1 hour')""",
-    down="""i.id IN (
-        SELECT i2.id FROM spans JOIN stations_statusinterval i2 ON i2.organisation_id = %(organisation)s
-          AND i2.until IS NOT NULL AND i2.status IN ('Faulted', 'Offline', 'Unavailable')
-          AND i2.until >= spans.starts AND i2.since < spans.ends + interval '1 hour')""",
+    down="""outage.id IN (
+        SELECT o.id FROM spans JOIN stations_outage o ON o.organisation_id = %(organisation)s
+          AND o.until >= spans.starts AND o.since < spans.ends + interval '1 hour')""",
 )
 
 
@@ -164,8 +167,8 @@ def _sum_station_days(organisation_id: UUID, spans: Sequence[Span]) -> None:
         fresh AS MATERIALIZED (SELECT * FROM sums WHERE {within.format("sums")}),
         zeroed AS ({STATION_DAYS.zero("fresh", f"r.organisation_id = %(organisation)s AND {within.format('r')}")})
         {STATION_DAYS.insert("fresh")}""",
-        organisation_id,
-        spans,
+        _given(organisation_id, spans),
+        (STATION_CHOSEN, STATION_SPANS),
     )
 
 
@@ -178,17 +181,23 @@ def _sum_owner_hours(organisation_id: UUID, spans: Sequence[Span]) -> None:
         fresh AS MATERIALIZED ({fresh}),
         zeroed AS ({OWNER_HOURS.zero("fresh", scope)})
         {OWNER_HOURS.insert("fresh")}""",
-        organisation_id,
-        spans,
+        _given(organisation_id, spans),
+        (HOUR_CHOSEN, HOUR_SPANS),
     )
 
 
-def _execute(statement: str, organisation_id: UUID, spans: Sequence[Span]) -> None:
-    given: dict[str, Any] = {
+def _given(organisation_id: UUID, spans: Sequence[Span]) -> dict[str, Any]:
+    return {
         "organisation": organisation_id,
         "stations": [span.station_id for span in spans],
         "since": [span.since for span in spans],
         "until": [span.until for span in spans],
     }
+
+
+def _execute(statement: str, given: dict[str, Any], sessions: tuple[str, str]) -> None:
+    """Run it with the archived readings of its `sessions` at hand."""
+    chosen, names = sessions
     with connection.cursor() as cursor:
+        archived.lay_out(cursor, chosen, given, names)
         cursor.execute(statement, given)

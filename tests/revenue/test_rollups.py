@@ -1,6 +1,6 @@
 """Rollups add up to the sessions exactly, whatever happens in between, and a wrong row is found."""
 
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
@@ -9,13 +9,23 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 
 from accounts.models import Organisation
-from charging import quality
-from charging.models import PricedSession
+from charging import curves, quality
+from charging.models import PricedSession, Reading
 from revenue import rollups
 from revenue.models import ElectricityPrice, OwnerHour, RollupMark, StationDay
-from stations.models import Status, StatusInterval
-from tests.builders import add_readings, make_organisation, make_user
-from tests.revenue.rollup_world import ROLLUPS, close, make_place, rows, total
+from stations import uptime
+from stations.models import Connector, OpeningHours, Status
+from stations.uptime import exclusions
+from tests.builders import (
+    add_readings,
+    connector_of,
+    make_exclusion,
+    make_organisation,
+    make_outage,
+    make_status,
+    make_user,
+)
+from tests.revenue.rollup_world import ROLLUPS, close, follows_uptime, make_place, rows, total
 
 pytestmark = pytest.mark.django_db
 NOON = datetime(2026, 5, 4, 12, tzinfo=UTC)  # 14:00 in Amsterdam, a Monday
@@ -138,6 +148,26 @@ def test_a_late_reading_moves_energy_between_hours_and_adds_none(organisation: O
     assert [row["energy_wh"] for row in rows(OwnerHour, organisation)] == [9000, 1000]
 
 
+def test_readings_that_are_in_curves_alone_split_a_session_as_they_did(organisation: Organisation) -> None:
+    start = datetime(2020, 3, 4, 12, 30, tzinfo=UTC)
+    place = make_place(organisation, "Asia/Kathmandu")  # whose hours begin at a quarter past
+    steps = [(900, 2000), (899, 1900), (2690, 6000), (2700, 8000), (2701, 8100), (4500, 9001), (6100, 9500)]
+    session = close(place, start=start, seconds=7200, energy_wh=10_001, readings=steps)
+    Reading.objects.filter(session=session, register_wh=8100).update(power_w=44_000)
+    settled(organisation)
+    before = [rows(model, organisation) for model in ROLLUPS]
+    assert len(before[1]) == 3
+    assert max(row["peak_w"] for row in before[1]) == 44_000
+    curves.archive(organisation.pk, session.pk)
+    Reading.objects.filter(session=session).delete()
+    settled(organisation)
+    rollups.rebuild(organisation.pk)
+    assert [rows(model, organisation) for model in ROLLUPS] == before
+    add_readings(session, [(2700, 8050)])  # comes late, and counts beside what the curve tells
+    settled(organisation)
+    assert [rows(model, organisation) for model in ROLLUPS] != before
+
+
 def test_a_waived_session_leaves_zeros_and_no_row_is_deleted(organisation: Organisation) -> None:
     session = close(make_place(organisation), start=NOON, charged=False)
     settled(organisation)
@@ -168,24 +198,75 @@ def test_electricity_costs_what_it_cost_on_the_day(organisation: Organisation) -
     assert total(OwnerHour, organisation, "energy_cost") == Decimal(4)
 
 
-def test_down_time_counts_when_it_ends_and_apart_what_was_on_purpose(organisation: Organisation) -> None:
-    place = make_place(organisation)
-    for status, hours in ((Status.FAULTED, 3), (Status.UNAVAILABLE, 2)):
-        StatusInterval.objects.create(
-            organisation=organisation, connector=place, status=status, since=NOON,
-            until=NOON + timedelta(hours=hours, minutes=15),
-        )  # fmt: skip
-    still = StatusInterval.objects.create(
-        organisation=organisation, connector=place, status=Status.OFFLINE, since=NOON + timedelta(hours=12)
-    )
+def test_down_time_is_that_of_uptime_once_an_outage_has_ended(organisation: Organisation) -> None:
+    station = make_place(organisation).evse.station
+    make_status(connector_of(station), since=NOON - timedelta(days=30))
+    make_outage(station, NOON, minutes=195)
+    still = make_outage(station, NOON + timedelta(hours=12))
+    maintenance = make_exclusion(station, NOON + timedelta(hours=1), minutes=120, station=station)
+    make_exclusion(station, NOON + timedelta(hours=2), minutes=30)
     settled(organisation)
     for model in ROLLUPS:
-        assert total(model, organisation, "down_s") == 3 * 3600 + 900
-        assert total(model, organisation, "down_excluded_s") == 2 * 3600 + 900
+        assert total(model, organisation, "down_s") == 195 * 60
+        assert total(model, organisation, "down_excluded_s") == 120 * 60
+    assert [row["down_excluded_s"] // 60 for row in rows(OwnerHour, organisation)] == [0, 60, 60, 0]
+    follows_uptime(organisation)
+    exclusions.withdraw(maintenance, make_user())
     still.until = NOON + timedelta(hours=13)
     still.save()
     settled(organisation)
-    assert total(OwnerHour, organisation, "down_s") == 4 * 3600 + 900
+    assert total(OwnerHour, organisation, "down_s") == 255 * 60
+    assert total(OwnerHour, organisation, "down_excluded_s") == 30 * 60
+    follows_uptime(organisation)
+
+
+def test_closed_hours_and_days_before_service_are_left_out_afterwards_too(organisation: Organisation) -> None:
+    station = make_place(organisation, "Europe/Berlin").evse.station
+    make_status(connector_of(station), since=NOON - timedelta(days=300))
+    change = datetime(2026, 10, 24, 12, tzinfo=UTC)  # the night in which clocks go back
+    make_outage(station, change, minutes=36 * 60)
+    make_outage(station, NOON, minutes=60)
+    settled(organisation)
+    for weekday, opens, closes in ((5, time(6), time(2, 30)), (6, time(2, 30), time(0))):
+        OpeningHours.objects.create(
+            organisation=organisation, site=station.site, weekday=weekday, opens=min(opens, closes),
+            closes=max(opens, closes) if closes else time(0),
+        )  # fmt: skip
+    settled(organisation)
+    follows_uptime(organisation)
+    assert total(StationDay, organisation, "down_excluded_s") > 0
+    station.in_service_from = date(2026, 10, 25)
+    station.save()
+    settled(organisation)
+    follows_uptime(organisation)
+    OpeningHours.objects.all().delete()
+    settled(organisation)
+    follows_uptime(organisation)
+    assert total(StationDay, organisation, "down_s") == 26 * 3600
+
+
+def test_a_port_of_two_connectors_is_down_once(organisation: Organisation) -> None:
+    place = make_place(organisation)
+    other = Connector.objects.create(organisation=organisation, evse=place.evse, number=2)
+    for connector in (place, other):
+        make_status(connector, Status.FAULTED, NOON)
+        make_status(connector, Status.AVAILABLE, NOON + timedelta(hours=1))
+    uptime.rebuild(organisation)
+    settled(organisation)
+    assert total(StationDay, organisation, "down_s") == 3600
+    follows_uptime(organisation)
+
+
+def test_a_station_without_sessions_takes_its_down_time_to_another_zone(organisation: Organisation) -> None:
+    station = make_place(organisation, "Europe/Amsterdam").evse.station
+    make_outage(station, datetime(2026, 5, 4, 21, 30, tzinfo=UTC), minutes=20)
+    settled(organisation)
+    station.site.time_zone = "Europe/Helsinki"
+    station.site.save()
+    settled(organisation)
+    assert [(row["day"], row["down_s"]) for row in rows(StationDay, organisation)] == [
+        (date(2026, 5, 5), 1200)
+    ]
 
 
 def test_a_failed_start_counts_and_brings_no_energy(organisation: Organisation) -> None:

@@ -2,7 +2,7 @@
 
 import threading
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from typing import Any
 
 import pytest
@@ -17,12 +17,17 @@ from charging.models import ChargingSession, PricedSession
 from revenue import rollups
 from revenue.models import ElectricityPrice, RollupMark, StationDay
 from revenue.rollups import upkeep
-from stations.models import Connector, Status, StatusInterval
+from stations import uptime
+from stations.models import Connector, Exclusion, OpeningHours, Status, StatusInterval
+from stations.uptime import exclusions
+from stations.uptime.exclusions import Place
 from tests.builders import add_readings, make_organisation, make_user
-from tests.revenue.rollup_world import ROLLUPS, close, make_place, rows, total
+from tests.revenue.rollup_world import ROLLUPS, close, follows_uptime, make_place, rows, total
 
 EVE = datetime(2026, 10, 24, 20, tzinfo=UTC)  # the night in which Europe's clocks go back
-STEPS = ("close", "reprice", "charge", "late", "waive", "down", "cost", "settle")
+STEPS = (
+    "close", "reprice", "charge", "late", "waive", "down", "exclude", "withdraw", "open", "serve", "cost", "settle",
+)  # fmt: skip
 
 
 class World:
@@ -43,6 +48,10 @@ class World:
         steps: dict[str, Callable[[int, int], object]] = {
             "close": self.close,
             "down": self.down,
+            "exclude": self.exclude,
+            "withdraw": self.withdraw,
+            "open": self.open,
+            "serve": self.serve,
             "cost": self.cost,
             "settle": lambda _number, _size: rollups.sweep(),
         }
@@ -93,6 +102,32 @@ class World:
             organisation=self.organisation, connector=self.places[number % 3], status=statuses[size % 4],
             since=EVE + timedelta(seconds=size % 90_000), until=EVE + timedelta(seconds=size % 90_000 + size % 9000),
         )  # fmt: skip
+        uptime.rebuild(self.organisation)
+
+    def exclude(self, number: int, size: int) -> None:
+        station = self.places[number % 3].evse.station
+        evse = self.places[number % 3].evse
+        place = (Place(station.site), Place(station.site, station), Place.of_port(evse))[size % 3]
+        since = EVE + timedelta(seconds=size % 80_000)
+        until = since + timedelta(seconds=1 + size % 30_000) if size % 7 else None
+        exclusions.exclude(place, "utility", since, until, reason="test", said_by=self.user)
+
+    def withdraw(self, _number: int, _size: int) -> None:
+        said = Exclusion.objects.of(self.organisation).filter(withdrawn_at=None).first()
+        if said is not None:
+            exclusions.withdraw(said, self.user)
+
+    def open(self, number: int, size: int) -> None:
+        """Clocks are set back between two and three on the Sunday."""
+        OpeningHours.objects.update_or_create(
+            organisation=self.organisation, site=self.places[number % 3].evse.station.site, weekday=5 + size % 2,
+            opens=time(size % 4, 30), defaults={"closes": time(size % 5 + 4, 0) if size % 5 else time(0)},
+        )  # fmt: skip
+
+    def serve(self, number: int, size: int) -> None:
+        station = self.places[number % 3].evse.station
+        station.in_service_from = (EVE + timedelta(days=size % 3)).date()
+        station.save()
 
     def cost(self, number: int, size: int) -> None:
         ElectricityPrice.objects.update_or_create(
@@ -123,6 +158,7 @@ def test_any_order_of_changes_and_upkeep_ends_where_a_rebuild_does(
         rollups.sweep()
         kept = snapshot(world.organisation)
         assert [str(one) for one in rollups.check(world.organisation.pk)] == []
+        follows_uptime(world.organisation)
         for model in ROLLUPS:
             model.objects.all().delete()
         rollups.rebuild(world.organisation.pk)
