@@ -8,13 +8,14 @@ from django.utils import timezone
 
 from accounts.authorisation import authorise, authorise_all
 from accounts.models import Fleet, FleetMember, Organisation
-from charging import rating, running_cost
+from charging import rating, running_cost, station_tariffs
 from charging.models import CostNotice, Reservation, StationCommand
 from stations.models import Station
 from tests.builders import make_driver, make_organisation, make_tariff, make_tariff_document, make_token
 from tests.gateway.conftest import PASSWORD, Connect
 from tests.gateway.station2 import ScriptedStation2, new_transaction
 from tests.gateway.test_running_cost import here
+from tests.processes import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -79,6 +80,18 @@ def test_stations_of_2_x_are_told_the_group(station: Station, gateway: str) -> N
     with ScriptedStation2(gateway, station.identity, PASSWORD) as charger:
         assert charger.authorize("TAG") == {"idTokenInfo": told}
         assert charger.event("Started", new_transaction(), tag="TAG", wh=0) == {"idTokenInfo": told}
+
+
+def test_a_station_of_2_1_takes_the_tariff_that_is_pushed(station: Station, gateway: str) -> None:
+    make_tariff(make_tariff_document("0.513", time="1.90"), organisation=station.organisation)
+    with ScriptedStation2(gateway, station.identity, PASSWORD, "ocpp2.1") as charger:
+        here(station)
+        assert station_tariffs.sweep() >= 1
+        told = charger.wait_for_call("SetDefaultTariff")
+        assert told["tariff"]["energy"]["prices"] == [{"priceKwh": 0.513}]
+        assert told["tariff"]["chargingTime"]["prices"] == [{"priceMinute": 0.031666667}]
+        accepted = StationCommand.objects.filter(action="SetDefaultTariff", state="accepted")
+        wait_until(accepted.exists, what="the station's answer to be kept")
 
 
 def reserve(station: Station, number: int) -> Reservation:
