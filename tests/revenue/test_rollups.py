@@ -151,7 +151,7 @@ def test_a_late_reading_moves_energy_between_hours_and_adds_none(organisation: O
 def test_readings_that_are_in_curves_alone_split_a_session_as_they_did(organisation: Organisation) -> None:
     start = datetime(2020, 3, 4, 12, 30, tzinfo=UTC)
     place = make_place(organisation, "Asia/Kathmandu")  # whose hours begin at a quarter past
-    steps = [(900, 2000), (899, 1900), (2690, 6000), (2700, 8000), (2701, 8100), (4500, 9001), (6100, 9500)]
+    steps = [(890, 1900), (900, 2000), (2640, 6000), (2700, 8000), (2705, 8100), (4500, 9001), (6100, 9500)]
     session = close(place, start=start, seconds=7200, energy_wh=10_001, readings=steps)
     Reading.objects.filter(session=session, register_wh=8100).update(power_w=44_000)
     settled(organisation)
