@@ -12,10 +12,12 @@ from unfold.admin import ModelAdmin, TabularInline
 from unfold.decorators import action
 
 from accounts.administration import BY_ORGANISATION, RecordAdmin
-from billing import inbox, pdf, recovery
+from billing import dispute_answers, inbox, pdf, recovery
 from billing.models import (
     Account,
+    BuyerTax,
     ChargeLine,
+    Dispute,
     Document,
     DriverHistoryEntry,
     Entry,
@@ -25,6 +27,7 @@ from billing.models import (
     PaymentAttempt,
     PaymentProfile,
     Refund,
+    SellerTax,
     SessionCharge,
     StripeEventInbox,
 )
@@ -150,6 +153,21 @@ class RefundAdmin(RecordAdmin):
     list_select_related = ("credit_note", "organisation")
 
 
+@admin.register(Dispute)
+class DisputeAdmin(RecordAdmin):
+    list_display = ("opened_at", "amount", "reason", "state", "answer_by", "submitted_at", "organisation")
+    list_filter = (BY_ORGANISATION, "state")
+    list_select_related = ("organisation",)
+    search_fields = ("dispute_id", "charge_id", "payment__id")
+    exclude = ("evidence",)
+    actions_detail = ("show_evidence",)
+
+    @action(description="Evidence pack")  # type: ignore[untyped-decorator]  # unfold has no types
+    def show_evidence(self, request: HttpRequest, object_id: str) -> HttpResponse:
+        dispute = get_object_or_404(Dispute, pk=object_id)
+        return pdf_response(f"evidence-{dispute.dispute_id}", dispute_answers.pack(dispute))
+
+
 @admin.register(Document)
 class DocumentAdmin(RecordAdmin):
     list_display = ("number", "kind", "issued_at", "driver", "net", "tax", "gross", "organisation")
@@ -197,3 +215,21 @@ class StripeEventInboxAdmin(PlatformRecordAdmin):
     def replay(self, request: HttpRequest, queryset: QuerySet[StripeEventInbox]) -> None:
         done = sum(inbox.replay(row) for row in queryset)
         messages.info(request, f"{done} events were worked off.")
+
+
+@admin.register(SellerTax)
+class SellerTaxAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+    """The one place where a seller becomes a small business; holds for sessions charged from then on."""
+
+    list_display = ("organisation", "small_business")
+    list_filter = (BY_ORGANISATION,)
+    list_select_related = ("organisation",)
+
+
+@admin.register(BuyerTax)
+class BuyerTaxAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+    """Which fleets resell; holds for sessions charged from then on."""
+
+    list_display = ("fleet", "resells", "organisation")
+    list_filter = (BY_ORGANISATION,)
+    list_select_related = ("fleet", "organisation")

@@ -58,7 +58,8 @@ CHARGED_ONCE = (
       || ', priced ' || p.gross || ' ' || p.currency
     FROM billing_sessioncharge c JOIN charging_pricedsession p ON p.id = c.priced_id
     WHERE (c.net, c.tax, c.gross, c.currency, c.session_id)
-      IS DISTINCT FROM (p.net, p.tax, p.gross, p.currency, p.session_id)
+      IS DISTINCT FROM (p.net, CASE c.treatment WHEN 'standard' THEN p.tax ELSE 0 END,
+                        CASE c.treatment WHEN 'standard' THEN p.gross ELSE p.net END, p.currency, p.session_id)
     """,
 )
 LINES_SUM = (
@@ -265,6 +266,53 @@ HISTORY_AGREES = (
         IS DISTINCT FROM (p.state, p.due, p.captured, p.refunded)
     """,
 )
+DISPUTES_BOOKED = (
+    "disputes are booked, and decided ones leave nothing in reserve",
+    "SELECT count(*) FROM billing_dispute",
+    """
+    WITH reserved AS (
+        SELECT j.organisation_id, j.cause_id AS id, sum(e.amount) AS amount,
+          count(DISTINCT j.id) FILTER (WHERE j.idempotency_key NOT LIKE 'dispute-decided:%%') AS movements
+        FROM billing_journal j
+        JOIN billing_entry e ON e.organisation_id = j.organisation_id AND e.journal_id = j.id
+        JOIN billing_account a ON a.id = e.account_id AND a.kind = 'dispute_reserve'
+        WHERE j.cause = 'dispute' GROUP BY 1, 2
+    )
+    SELECT 'dispute ' || coalesce(d.dispute_id, r.id::text) || ': ' || coalesce(d.state, 'is not here')
+      || ', in reserve ' || coalesce(r.amount, 0) || ', movements booked ' || coalesce(r.movements, 0)
+    FROM billing_dispute d FULL JOIN reserved r ON r.organisation_id = d.organisation_id AND r.id = d.id
+    WHERE d.id IS NULL OR coalesce(r.movements, 0) <> d.movements
+       OR (d.state IN ('lost', 'closed', 'inquiry', 'inquiry_review') AND coalesce(r.amount, 0) <> 0)
+       OR (d.state = 'won' AND d.closed_at < %(in_progress_since)s AND coalesce(r.amount, 0) <> 0)
+    """,
+)
+DISPUTED_NOT_REFUNDED = (
+    "nothing was refunded while disputed, nor beyond what disputes left",
+    "SELECT count(*) FROM billing_dispute",
+    """
+    WITH back AS (
+        SELECT r.*, coalesce(p.carried_into_id, p.id) AS payer_id FROM billing_refund r
+        JOIN billing_payment p ON p.organisation_id = r.organisation_id AND p.id = r.payment_id
+        WHERE r.state <> 'failed'
+    )
+    SELECT 'refund ' || r.id || ': ' || r.amount || ' while dispute ' || d.dispute_id || ' was open'
+    FROM back r JOIN billing_dispute d ON d.organisation_id = r.organisation_id AND d.payment_id = r.payer_id
+    WHERE r.created_at > d.recorded_at AND (d.closed_at IS NULL OR r.created_at < d.closed_at)
+    UNION ALL
+    SELECT 'payment ' || s.payer_id || ': captured ' || s.captured || ', refunded ' || s.refunded
+      || ', lost ' || l.lost
+    FROM (
+        SELECT organisation_id, coalesce(carried_into_id, id) AS payer_id, sum(captured) AS captured,
+          sum(refunded) AS refunded FROM billing_payment GROUP BY 1, 2
+    ) s
+    JOIN (
+        SELECT organisation_id, payment_id, sum(amount) AS lost, min(closed_at) AS lost_at
+        FROM billing_dispute WHERE state = 'lost' GROUP BY 1, 2
+    ) l ON l.organisation_id = s.organisation_id AND l.payment_id = s.payer_id
+    WHERE s.refunded + l.lost > s.captured
+      AND EXISTS (SELECT FROM back r WHERE r.payer_id = s.payer_id AND r.created_at > l.lost_at)
+    """,
+)
 
 CHECKS: tuple[Check, ...] = (
     JOURNALS_ZERO,
@@ -278,6 +326,8 @@ CHECKS: tuple[Check, ...] = (
     PAID_ONCE,
     STATES_FIT,
     REFUNDS_BOOKED,
+    DISPUTES_BOOKED,
+    DISPUTED_NOT_REFUNDED,
     NUMBERS_GAPLESS,
     DOCUMENTS_SUM,
     INVOICES_SUM,

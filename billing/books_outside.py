@@ -9,8 +9,9 @@ from django.core.files.storage import default_storage
 
 from billing import stripe_calls
 from billing.books import Finding
+from billing.disputes import STATES
 from billing.minor_units import from_minor, to_minor
-from billing.models import DocumentFile, Payment, Refund
+from billing.models import Account, Dispute, DocumentFile, Entry, Journal, Payment, Refund
 from billing.stripe_client import StripeRefused, StripeUnreachable
 
 
@@ -38,6 +39,39 @@ def stripe() -> Finding:
     except (StripeUnreachable, StripeRefused) as error:
         finding.wrong.append(f"Stripe: {error}")
     return finding
+
+
+def disputes() -> Finding:
+    """Each of our disputes stands at Stripe as it does here, and each movement of Stripe's is booked."""
+    finding = Finding("Stripe's disputes are ours, movement for movement", 0)
+    try:
+        for found in stripe_calls.all_disputes():
+            finding.looked_at += 1
+            finding.wrong += _compare_dispute(found)
+    except (StripeUnreachable, StripeRefused) as error:
+        finding.wrong.append(f"Stripe: {error}")
+    return finding
+
+
+def _compare_dispute(found: dict[str, Any]) -> Iterator[str]:
+    if not Payment.objects.filter(intent_id=found.get("payment_intent") or "-").exists():
+        return
+    row = Dispute.objects.filter(dispute_id=found["id"]).first()
+    if row is None:
+        yield f"{found['id']}: {found['status']} at Stripe, and not here"
+        return
+    if row.state != STATES[found["status"]]:
+        yield f"{found['id']}: {found['status']} at Stripe, {row.state} here"
+    moved = sum(move["net"] for move in found["balance_transactions"])
+    if moved != _booked(row):
+        yield f"{found['id']}: Stripe moved {moved}, the books say {_booked(row)}"
+
+
+def _booked(row: Dispute) -> int:
+    """Minor units that a dispute moved at Stripe, by our journals."""
+    journals = Journal.objects.of(row.organisation_id).filter(cause=Journal.Cause.DISPUTE, cause_id=row.pk)
+    entries = Entry.objects.filter(journal__in=journals, account__kind=Account.Kind.STRIPE_CLEARING)
+    return sum(to_minor(entry.amount) for entry in entries)
 
 
 def _compare(intent: dict[str, Any]) -> Iterator[str]:

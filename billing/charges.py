@@ -12,7 +12,7 @@ from django.utils import timezone
 from moneyed import Money
 
 from accounts.models import BillingPreference, FleetMember, Token
-from billing import history, ledger, payments
+from billing import history, ledger, payments, vat
 from billing.ledger import Cause, Posting
 from billing.minor_units import below_minimum, zero
 from billing.models import Account, ChargeLine, Journal, Payment, SessionCharge
@@ -57,7 +57,7 @@ def charge_session(organisation_id: UUID, session_id: UUID) -> SessionCharge | N
         to_charge()
         .filter(organisation=organisation_id, pk=session_id)
         .select_for_update(skip_locked=True, of=("self",))
-        .select_related("token")
+        .select_related("token", "organisation", "connector__evse__station__site")
         .first()
     )
     # the query's snapshot may be older than the lock: ask again now that nobody else can charge it
@@ -72,6 +72,8 @@ def charge_session(organisation_id: UUID, session_id: UUID) -> SessionCharge | N
 
 def _book(session: ChargingSession, priced: PricedSession) -> SessionCharge:
     member = _fleet_member(session)
+    treatment = vat.treatment_of(session, member.fleet if member else None)
+    taxed = treatment == SessionCharge.Treatment.STANDARD
     charge = SessionCharge(
         organisation_id=session.organisation_id,
         session=session,
@@ -79,13 +81,14 @@ def _book(session: ChargingSession, priced: PricedSession) -> SessionCharge:
         driver_id=session.driver_id,
         fleet_id=member.fleet_id if member else None,
         cost_centre=member.cost_centre if member else "",
+        treatment=treatment,
         net=priced.net,
-        tax=priced.tax,
-        gross=priced.gross,
+        tax=priced.tax if taxed else zero(str(priced.net.currency)),
+        gross=priced.gross if taxed else priced.net,
         charged_at=timezone.now(),
     )
     lines = list(_lines(charge))
-    if priced.gross.amount:
+    if charge.gross.amount:
         charge.journal = _post(charge, lines)
     charge.save(force_insert=True)
     ChargeLine.objects.bulk_create(lines)
@@ -96,6 +99,7 @@ def _fleet_member(session: ChargingSession) -> FleetMember | None:
     """By whom the session is paid instead of its driver: as one of its tokens, or whatever it shows."""
     member: FleetMember | None = (
         FleetMember.objects.of(session.organisation_id)
+        .select_related("fleet")
         .filter(Q(token=session.token_id) | Q(token__isnull=True), driver=session.driver_id)
         .filter(fleet__closed_at__isnull=True)
         .order_by(F("token").asc(nulls_last=True))
@@ -113,17 +117,25 @@ def taxes_of(priced: PricedSession) -> Iterator[tuple[Decimal, Decimal, Decimal]
             yield rate, Decimal(stated["net"]), Decimal(stated["tax"])
 
 
+def charged_taxes(charge: SessionCharge) -> Iterator[tuple[Decimal, Decimal, Decimal]]:
+    """As `taxes_of`, of what was charged: the whole net at no tax where the treatment is not the standard one."""
+    if charge.treatment == SessionCharge.Treatment.STANDARD:
+        yield from taxes_of(charge.priced)
+    else:
+        yield Decimal(0), charge.net.amount, Decimal(0)
+
+
 def _lines(charge: SessionCharge) -> Iterator[ChargeLine]:
     """The non-zero components of the pricing; they sum to its gross, or the pricing is refused."""
     priced, currency = charge.priced, str(charge.gross.currency)
     amounts: list[tuple[str, Decimal | None, Money]] = [
         (name, None, getattr(priced, name)) for name in SHARES
     ]
-    amounts += [("tax", rate, Money(tax, currency)) for rate, _, tax in taxes_of(priced)]
+    amounts += [("tax", rate, Money(tax, currency)) for rate, _, tax in charged_taxes(charge)]
     total = sum((amount.amount for _, _, amount in amounts), Decimal(0))
-    if total != priced.gross.amount:
+    if total != charge.gross.amount:
         raise ValueError(
-            f"priced session {priced.pk}: lines sum to {total}, its gross is {priced.gross.amount}"
+            f"priced session {priced.pk}: lines sum to {total}, its gross is {charge.gross.amount}"
         )
     for component, rate, amount in amounts:
         if amount.amount:

@@ -13,7 +13,7 @@ from django.core.exceptions import ObjectDoesNotExist
 from django.db.models import F, Q
 from django.utils import timezone
 
-from billing import cards, guests, intents, refunds, stripe_archive, stripe_calls
+from billing import cards, disputes, guests, intents, refunds, stripe_archive, stripe_calls
 from billing.models import PaymentProfile, StripeEventInbox
 from billing.stripe_client import StripeRefused, StripeUnreachable
 
@@ -98,6 +98,10 @@ def _refund(refund_id: str) -> bool:
     return refunds.observe(stripe_calls.retrieve_refund(refund_id)) is not None
 
 
+def _dispute(dispute_id: str) -> bool:
+    return disputes.look(dispute_id) is not None
+
+
 def _customer(customer_id: str) -> bool:
     if not PaymentProfile.objects.filter(customer_id=customer_id).exists():
         return False
@@ -120,6 +124,8 @@ HANDLERS: dict[str, Callable[[str], bool]] = {
     "cs": _checkout,
     "re": _refund,
     "pyr": _refund,
+    "du": _dispute,
+    "dp": _dispute,
     "cus": _customer,
     "pm": _method,
 }

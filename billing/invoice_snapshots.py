@@ -10,14 +10,14 @@ from zoneinfo import ZoneInfo
 from moneyed import Money
 
 from accounts.models import Driver, Fleet, Organisation
-from billing.snapshots import Snapshot, seller, text
+from billing.snapshots import Snapshot, seller, tax_reasons, text, treated
 
 DRIVER_TERMS_DAYS = 14
 
 
 @dataclass(slots=True)
 class Sums:
-    """All that one buyer's charges of a month come to, in one currency; `taxes` by rate: (net, tax)."""
+    """All that one buyer's charges of a month come to, in one currency; `taxes` by rate and treatment: (net, tax)."""
 
     buyer_id: UUID
     currency: str
@@ -31,12 +31,12 @@ class Sums:
     fees: Decimal
     energy_wh: int
     duration_s: int
-    taxes: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
+    taxes: dict[tuple[str, str], tuple[Decimal, Decimal]] = field(default_factory=dict)
 
-    def add_tax(self, percent: str | None, net: Decimal, tax: Decimal) -> None:
+    def add_tax(self, percent: str | None, treatment: str, net: Decimal, tax: Decimal) -> None:
         """`percent` as the pricing wrote it, e.g. "19" or "77/10"; None for what is not taxed."""
         rate = "" if percent is None else f"{_decimal(percent).normalize():f}"
-        self.taxes[rate] = (net, tax)
+        self.taxes[rate, treatment] = (net, tax)
 
 
 def _decimal(exact: str) -> Decimal:
@@ -92,10 +92,11 @@ def of_month(month: Month, party: Fleet | Driver, sums: Sums) -> Snapshot:
         "duration_s": int(sums.duration_s),
         "shares": {name: said(getattr(sums, name)) for name in ("energy", "time", "parking", "fees", "tax")},
         "taxes": [
-            {"rate": rate, "net": said(net), "tax": said(tax)}
-            for rate, (net, tax) in sums.taxes.items()
+            {"rate": rate, "net": said(net), "tax": said(tax)} | treated(treatment)
+            for (rate, treatment), (net, tax) in sums.taxes.items()
             if rate
         ],
+        "tax_reasons": tax_reasons(treatment for _, treatment in sums.taxes),
         "totals": {"net": said(sums.net), "tax": said(sums.tax), "gross": said(sums.gross)},
         "rounding": "Net and tax are rounded once per session and tax rate; this invoice adds them up.",
     }

@@ -55,11 +55,17 @@ SUMS = """
     GROUP BY 1, 2
 """
 TAXES = """
-    SELECT i.buyer_id, i.currency, t->>'percent', sum((t->>'net')::numeric), sum((t->>'tax')::numeric)
+    SELECT i.buyer_id, i.currency, t->>'percent', c.treatment, sum((t->>'net')::numeric),
+      sum((t->>'tax')::numeric)
     FROM invoiced i JOIN billing_sessioncharge c ON c.id = i.charge_id
     JOIN charging_pricedsession p ON p.id = c.priced_id
     CROSS JOIN LATERAL jsonb_array_elements(p.result->'taxes') t
-    GROUP BY 1, 2, 3 ORDER BY 3
+    WHERE c.treatment = 'standard' GROUP BY 1, 2, 3, 4
+    UNION ALL
+    SELECT i.buyer_id, i.currency, '0', c.treatment, sum(c.net), sum(c.tax)
+    FROM invoiced i JOIN billing_sessioncharge c ON c.id = i.charge_id
+    WHERE c.treatment <> 'standard' GROUP BY 1, 2, 3, 4
+    ORDER BY 3, 4
 """
 LINES = """
     INSERT INTO billing_invoiceline (id, organisation_id, document_id, charge_id, started_at, ended_at,
@@ -158,8 +164,8 @@ def _take(month: Month, chosen: Sequence[Buyer]) -> list[Sums]:
         cursor.execute(SUMS)
         found = {row[:2]: Sums(*row) for row in cursor.fetchall()}
         cursor.execute(TAXES)
-        for buyer_id, currency, percent, net, tax in cursor.fetchall():
-            found[buyer_id, currency].add_tax(percent, net, tax)
+        for buyer_id, currency, percent, treatment, net, tax in cursor.fetchall():
+            found[buyer_id, currency].add_tax(percent, treatment, net, tax)
     return [found[key] for key in keys if key in found]
 
 

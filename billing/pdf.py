@@ -9,6 +9,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Exists, OuterRef
 from django.template.loader import render_to_string
 
+from billing import einvoice_parts, facturx
 from billing.document_page import page_of
 from billing.models import Document, DocumentFile
 
@@ -16,10 +17,42 @@ log = logging.getLogger(__name__)
 
 
 def render(document: Document) -> bytes:
-    """The PDF of a document; the same bytes each time, from the same fonts and library."""
-    from billing.typesetting import typeset  # Pango and WeasyPrint take a second to load
+    """The PDF of a document; the same bytes each time, from the same fonts and library.
 
-    return typeset(render_to_string("billing/pdf/document.html", page_of(document)))
+    A business buyer's is a PDF/A-3b that carries the electronic invoice, once that has passed all checks.
+    """
+    from billing.typesetting import (  # Pango and WeasyPrint take a second to load
+        typeset,
+        typeset_with_invoice,
+    )
+
+    html = render_to_string("billing/pdf/document.html", page_of(document))
+    xml = electronic_invoice(document)
+    if xml is None:
+        return typeset(html)
+    return typeset_with_invoice(html, xml, facturx.NAME, "EN 16931", document.issued_at)
+
+
+def electronic_invoice(document: Document) -> bytes | None:
+    """The checked Factur-X XML of a business buyer's document; None, and a word in the log, if it can't be one.
+
+    Such a document goes out as a plain PDF: what breaks a rule is never attached.
+    """
+    if not document.snapshot["buyer"].get("business"):
+        return None
+    missing = einvoice_parts.lacks(document)
+    if missing:
+        log.warning("document %s is no electronic invoice, it lacks: %s", document.number, ", ".join(missing))
+        return None
+    from billing import einvoice_checks  # loads Saxon, which takes a while
+
+    xml = facturx.xml_of(document)
+    try:
+        einvoice_checks.check(xml, document)
+    except einvoice_checks.NotConform as refused:
+        log.error("%s, so it is no electronic invoice", refused)  # noqa: TRY400  the rules are named, no trace wanted
+        return None
+    return xml
 
 
 def content(document: Document) -> bytes:

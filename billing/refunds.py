@@ -10,8 +10,8 @@ from django.db.models import Q
 from django.utils import timezone
 from moneyed import Money
 
-from billing import documents, history, ledger, mail, payments, snapshots, stripe_calls
-from billing.charges import taxes_of
+from billing import disputes, documents, history, ledger, mail, payments, snapshots, stripe_calls
+from billing.charges import charged_taxes
 from billing.ledger import Cause, Posting
 from billing.minor_units import chargeable, digits, to_minor
 from billing.models import Account, Document, DocumentKind, Journal, Payment, Refund, SessionCharge
@@ -39,8 +39,9 @@ def refund(payment: Payment, amount: Money, reason: str) -> Refund:
 
 @transaction.atomic
 def _write(organisation_id: UUID, payment_id: UUID, amount: Money, reason: str) -> Refund:
-    payment = payments.lock(organisation_id, payment_id)
+    payment, payer = _lock(organisation_id, payment_id)
     _check(payment, amount, reason)
+    _check_disputes(payer, amount)
     if amount > payment.captured - payment.refunded:
         left = snapshots.text(payment.captured - payment.refunded)
         raise NotRefundable(f"amount: at most {left} {amount.currency} of this payment can be given back")
@@ -53,6 +54,30 @@ def _write(organisation_id: UUID, payment_id: UUID, amount: Money, reason: str) 
         organisation_id=organisation_id, payment=payment, credit_note=note, amount=amount, reason=reason[:200]
     )
     return row
+
+
+def _lock(organisation_id: UUID, payment_id: UUID) -> tuple[Payment, Payment]:
+    """The payment and the one that collected it, locked in the order in which money is received."""
+    payers = Payment.objects.of(organisation_id).filter(pk=payment_id)
+    payer_id = payers.values_list("carried_into", flat=True).get()
+    payer = payments.lock(organisation_id, payer_id) if payer_id else None
+    payment = payments.lock(organisation_id, payment_id)
+    return payment, payer or payment
+
+
+def _check_disputes(payer: Payment, amount: Money) -> None:
+    """The bank may take the money back as well: never give it back while that is open, nor afterwards."""
+    dispute = disputes.open_over(payer)
+    if dispute is not None:
+        raise NotRefundable(
+            f"payment: is disputed ({dispute.reason}); answer the dispute, a refund would pay the driver twice"
+        )
+    left = max(disputes.to_give_back(payer), Money(0, amount.currency))
+    if disputes.lost_of(payer).amount and amount > left:
+        left_text = snapshots.text(left)
+        raise NotRefundable(
+            f"amount: the bank took money back in a dispute; at most {left_text} {amount.currency} are left"
+        )
 
 
 @transaction.atomic
@@ -147,13 +172,29 @@ def _split(charge: SessionCharge, amount: Money) -> tuple[Money, Taxes]:
     step = Decimal(1).scaleb(-digits(str(amount.currency)))
     taxes: Taxes = []
     total_tax = Decimal(0)
-    for percent, _, whole in taxes_of(charge.priced):
+    for percent, _, whole in charged_taxes(charge):
         rate = f"{percent.normalize():f}"
         until_now = (whole * share / charge.gross.amount).quantize(step, ROUND_HALF_UP)
         tax = until_now - credited.get(rate, Decimal(0))
         total_tax += tax
-        taxes.append({"rate": rate, "tax": str(tax)})
-    return amount - Money(total_tax, amount.currency), taxes
+        taxes.append({"rate": rate, "tax": str(tax)} | snapshots.treated(charge.treatment))
+    net = amount - Money(total_tax, amount.currency)
+    _share_net(net.amount, taxes, charge, step)
+    return net, taxes
+
+
+def _share_net(net: Decimal, taxes: Taxes, charge: SessionCharge, step: Decimal) -> None:
+    """Say beside each tax what it is on, in the charge's proportions; the first takes what rounding leaves.
+
+    Left unsaid where a part of the charge has no tax rate: then the taxes don't cover the net.
+    """
+    nets = [whole for _, whole, _ in charged_taxes(charge)]
+    if not nets or sum(nets) != charge.net.amount:
+        return
+    shared = [(net * whole / charge.net.amount).quantize(step, ROUND_HALF_UP) for whole in nets]
+    shared[0] += net - sum(shared)
+    for stated, part in zip(taxes, shared, strict=True):
+        stated["net"] = str(part)
 
 
 def _credited(charge: SessionCharge) -> dict[str, Decimal]:

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from moneyed import Money
 
 from accounts.models import Driver, Organisation
-from billing.charges import SHARES, taxes_of
+from billing import vat
+from billing.charges import SHARES, charged_taxes
 from billing.minor_units import digits
 from billing.models import Document, Payment, SessionCharge
 
@@ -30,8 +31,10 @@ def of_charge(charge: SessionCharge, payment: Payment, issued_at: datetime) -> S
         "lines": list(lines(charge.priced.result)),
         "taxes": [
             {"rate": f"{rate.normalize():f}", "net": text(net, charge), "tax": text(tax, charge)}
-            for rate, net, tax in taxes_of(charge.priced)
+            | treated(charge.treatment)
+            for rate, net, tax in charged_taxes(charge)
         ],
+        "tax_reasons": tax_reasons([charge.treatment]),
         "totals": {"net": text(charge.net), "tax": text(charge.tax), "gross": text(charge.gross)},
         "payment": paid(payment),
         "rounding": "Net and tax are rounded once per tax rate, at the end of the session.",
@@ -59,9 +62,20 @@ def of_credit(corrected: Document, charge: SessionCharge, credit: Credit, issued
         "session": original.get("session") or session(charge),
         "corrects": {"number": corrected.number, "issued_at": corrected.issued_at.isoformat()},
         "reason": credit.reason,
+        "tax_reasons": tax_reasons([charge.treatment]),
         "taxes": credit.taxes,
         "totals": {name: text(getattr(credit, name)) for name in ("net", "tax", "gross")},
     }
+
+
+def treated(treatment: str) -> dict[str, str]:
+    """What a stated tax says beside rate, net and tax; nothing of the standard treatment."""
+    return {} if treatment == vat.Treatment.STANDARD else {"treatment": str(treatment)}
+
+
+def tax_reasons(treatments: Iterable[str]) -> list[str]:
+    """The sentences that the law wants on a document where tax is not charged."""
+    return [reason for reason in map(vat.reason_of, sorted(set(treatments))) if reason]
 
 
 def seller(organisation: Organisation) -> Snapshot:
@@ -100,6 +114,7 @@ def session(charge: SessionCharge) -> Snapshot:
         ),
         "station": str(station),
         "connector": f"{row.connector.evse.number} ({row.connector.get_standard_display()})",
+        "country": station.site.country,
         "time_zone": station.site.time_zone,
         "started_at": row.started_at.astimezone(zone).isoformat(),
         "ended_at": ended_at.astimezone(zone).isoformat(),

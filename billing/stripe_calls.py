@@ -1,7 +1,8 @@
 """The questions that billing asks Stripe, each named for what it asks. All answer plain dictionaries."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from io import BytesIO
 from typing import Any
 
 from billing.stripe_client import Obj, StripeClient, ask
@@ -103,6 +104,39 @@ def retrieve_charge(charge_id: str) -> Obj:
     return ask(lambda stripe: stripe.v1.charges.retrieve(charge_id))
 
 
+def retrieve_dispute(dispute_id: str) -> Obj:
+    return ask(lambda stripe: stripe.v1.disputes.retrieve(dispute_id))
+
+
+def answer_dispute(dispute_id: str, evidence: dict[str, str], key: str) -> Obj:
+    """Hand `evidence` to the bank: for Stripe there is one answer, and no second."""
+    return ask(
+        lambda stripe: stripe.v1.disputes.update(
+            dispute_id, _params({"evidence": evidence, "submit": True}), {"idempotency_key": key}
+        )
+    )
+
+
+def upload_evidence(name: str, content: bytes, key: str) -> Obj:
+    """Upload a PDF as dispute evidence; returns Stripe's File."""
+    file = BytesIO(content)
+    file.name = name  # what the upload is called
+    return ask(
+        lambda stripe: stripe.v1.files.create(
+            {"purpose": "dispute_evidence", "file": file}, {"idempotency_key": key}
+        )
+    )
+
+
+def _list_disputes(params: Any, stripe: StripeClient) -> Any:
+    return stripe.v1.disputes.list(params)
+
+
+def all_disputes() -> Iterator[Obj]:
+    """All disputes, newest first."""
+    return _all(_list_disputes, {})
+
+
 def _list_intents(params: Any, stripe: StripeClient) -> Any:
     return stripe.v1.payment_intents.list(params)
 
@@ -114,10 +148,14 @@ def _params(params: Obj) -> Any:
 
 def all_intents() -> Iterator[Obj]:
     """All PaymentIntents, newest first, with their latest charge."""
+    return _all(_list_intents, {"expand": CHARGES})
+
+
+def _all(listed: Callable[[Any, StripeClient], Any], params: Obj) -> Iterator[Obj]:
+    """All objects of a list, page by page."""
     last: Obj = {}
     while True:
-        params = _params(last | {"limit": 100, "expand": CHARGES})
-        found = ask(partial(_list_intents, params))
+        found = ask(partial(listed, _params(params | last | {"limit": 100})))
         yield from found["data"]
         if not found["has_more"]:
             return

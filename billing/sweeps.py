@@ -7,6 +7,7 @@ from datetime import timedelta
 from billing import (
     attempts,
     charges,
+    dispute_answers,
     documents,
     dunning,
     fees,
@@ -44,6 +45,7 @@ SWEEPS: tuple[Callable[[], int], ...] = (
     steps.sweep,
     attempts.sweep,
     refunds.sweep,
+    dispute_answers.sweep,
     fees.sweep,
     issue_receipts,
     mail.sweep,

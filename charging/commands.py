@@ -91,7 +91,7 @@ def request_once(
     known = StationCommand.objects.of(station.organisation_id).filter(cause_id=cause_id, idempotency_key=key)
     found: StationCommand | None = known.first() if key else None
     if found is None:
-        found, made = _request_or_find(
+        found, made = once(
             station,
             action,
             payload,
@@ -107,10 +107,8 @@ def request_once(
     return found, False
 
 
-def _request_or_find(
-    station: Station, action: str, payload: dict[str, Any], **cause: Any
-) -> tuple[StationCommand, bool]:
-    """The new command, or the one that was written with the same key at the same time."""
+def once(station: Station, action: str, payload: dict[str, Any], **cause: Any) -> tuple[StationCommand, bool]:
+    """`request` with a cause_id and a key: the new command, or the one written with them before."""
     try:
         with transaction.atomic():
             command = request(station, action, payload, **cause)

@@ -18,6 +18,7 @@ SCHEDULE = (
     Task("charging.local_list_sweep.sweep", every_s=10),
     Task("charging.reservations.sweep", every_s=10),
     Task("charging.profiles.sweep", every_s=30),
+    Task("charging.station_tariffs.sweep", every_s=30, slow=True),
     Task("billing.invoicing.sweep", every_s=3600, slow=True),
     Task("accounts.partitions.ensure_all", every_s=DAY, slow=True),
     Task("billing.invoicing.sweep", every_s=3600),

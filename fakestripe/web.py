@@ -18,11 +18,12 @@ from urllib.parse import urlsplit
 from fakestripe.addresses import is_loopback
 from fakestripe.api import Answer, Request
 from fakestripe.faults import Fault
+from fakestripe.multipart import text_of
 
 if TYPE_CHECKING:
     from fakestripe.server import Server
 
-MAX_BODY = 1_000_000
+MAX_BODY = 6_000_000  # Stripe takes dispute evidence of up to 5 MB
 NO_LINGER = struct.pack("ii", 1, 0)
 
 
@@ -93,7 +94,7 @@ class Handler(BaseHTTPRequestHandler):
             self.close_connection = True
             self._reply(_plain(413, f"Content-Length: say how long the body is, at most {MAX_BODY} bytes."))
             return
-        body = self.rfile.read(length).decode("utf-8", "replace")
+        body = text_of(self.rfile.read(length), self.headers.get("content-type", ""))
         host = urlsplit(f"//{self.headers.get('host', '127.0.0.1')}").hostname or ""
         if not is_loopback(host):
             self._reply(_plain(403, f"fakestripe answers to loopback host names only, not to '{host}'."))

@@ -105,7 +105,7 @@ def log_row(row_id: bytes, exchange: Exchange, answer: bytes, verdict: str) -> b
 
 
 def _refused(exchange: Exchange, error: Exception) -> bytes:
-    """Set a call aside that the database would not take."""
+    """Set a call aside that the database would not take; a station whose row is gone can't have even that."""
     logger.error("%s of %s: %s", exchange.received.action, exchange.reporter.identity, error)
     exchange.refusal = Refused("InternalError", "this call could not be stored; it is kept for review")
     text = exchange.received.text
@@ -113,8 +113,11 @@ def _refused(exchange: Exchange, error: Exception) -> bytes:
     try:
         return _commit([exchange])[0]
     except Exception as again:
+        ingest.forget()
         _raise_if_away(again)
-        raise
+        logger.exception("%s of %s is not kept either", exchange.received.action, exchange.reporter.identity)
+        exchange.refusal = Refused("InternalError", "this call could not be stored; is the station set up?")
+        return _frame(exchange, b"")
 
 
 def _raise_if_away(error: Exception) -> None:

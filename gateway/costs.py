@@ -20,6 +20,7 @@ from gateway.connection import CallFailed, Connection
 from gateway.database import Database
 from gateway.decoding import OCPP_16
 from gateway.presence import Presence
+from gateway.work import number
 
 logger = logging.getLogger(__name__)
 SWEEP_S = 1.0
@@ -90,7 +91,7 @@ class CostTeller:
 
 def cost_message(version: str, notice: CostNotice) -> Message:
     """The cost so far, or the final one; amounts are written as decimals, never as floats."""
-    cost = _number(f"{notice.cost.amount:f}")
+    cost = number(f"{notice.cost.amount:f}")
     transaction = notice.session.transaction_id or ""
     if version != OCPP_16:
         return "CostUpdated", {"totalCost": cost, "transactionId": transaction}
@@ -130,13 +131,7 @@ def _transfer(message: str, data: dict[str, Any]) -> Message:
 
 
 def _prices(notice: CostNotice, **names: str) -> dict[str, msgspec.Raw]:
-    return {ours: _number(notice.price[theirs]) for ours, theirs in names.items() if theirs in notice.price}
-
-
-def _number(text: str) -> msgspec.Raw:
-    """A decimal as a JSON number, digit for digit."""
-    whole, dot, cents = text.partition(".")
-    return msgspec.Raw(f"{whole}.{cents.rstrip('0')}".rstrip(".").encode() if dot else text.encode())
+    return {ours: number(notice.price[theirs]) for ours, theirs in names.items() if theirs in notice.price}
 
 
 def _message_id(transaction: str) -> int:

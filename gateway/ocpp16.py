@@ -110,7 +110,10 @@ def start(reporter: Reporter, request: Any, received: Received) -> Work:
     doubts += clock_doubts(at, received)
     raw = hashed(received.text)
     offline = received.at - at > OFFLINE
-    fact = Started(reporter, connector_id, key, request.idTag, at, register, raw, doubts, offline)
+    reservation = None if request.reservationId is UNSET else request.reservationId
+    fact = Started(
+        reporter, connector_id, key, request.idTag, at, register, raw, doubts, offline, reservation
+    )
     misfits = [Misfit(reporter, doubt, "start of a transaction", raw) for doubt in doubts]
     return Work([fact, *misfits], partial(_start_answer, reporter))
 
@@ -199,10 +202,15 @@ def _signed(reporter: Reporter, number: str, at: datetime, samples: Sequence[Any
 
 def _tag_answer(reporter: Reporter, outcomes: Sequence[Outcome]) -> bytes:
     guessing.note(reporter.station_id, outcomes[0].verdict)
-    return b'{"idTagInfo":{"status":"%b"}}' % str(outcomes[0].verdict).encode()
+    return json({"idTagInfo": _tag_info(outcomes[0])})
 
 
 def _start_answer(reporter: Reporter, outcomes: Sequence[Outcome]) -> bytes:
     opened = outcomes[0]
     guessing.note(reporter.station_id, opened.verdict)
-    return json({"transactionId": opened.transaction_id, "idTagInfo": {"status": str(opened.verdict)}})
+    return json({"transactionId": opened.transaction_id, "idTagInfo": _tag_info(opened)})
+
+
+def _tag_info(outcome: Outcome) -> dict[str, str]:
+    """IdTagInfo: the verdict, and for a good tag the group whose tags may stop its sessions."""
+    return {"status": str(outcome.verdict)} | ({"parentIdTag": outcome.group} if outcome.group else {})

@@ -8,7 +8,7 @@ from msgspec import UNSET, Raw
 from charging.ingest import Booted, Outcome, Reporter, StatusReported, TagShown
 from gateway import guessing, vat
 from gateway.decoding import decoded, instant, now_text, or_empty, unknown_connector
-from gateway.ocpp2_transactions import connector_at, meter_values, transaction_event
+from gateway.ocpp2_transactions import connector_at, meter_values, token_info, transaction_event
 from gateway.options import Options
 from gateway.schemas import requests
 from gateway.work import Received, Refused, Work, json
@@ -68,7 +68,7 @@ def authorize(reporter: Reporter, request: Any, _received: Received) -> Work:
 
     def answer(outcomes: Sequence[Outcome]) -> bytes:
         guessing.note(reporter.station_id, outcomes[0].verdict)
-        told: dict[str, Any] = {"idTokenInfo": {"status": str(outcomes[0].verdict)}}
+        told: dict[str, Any] = {"idTokenInfo": token_info(outcomes[0])}
         if certified:
             told["idTokenInfo"] = {"status": "Invalid"}
             told["certificateStatus"] = "NoCertificateAvailable"

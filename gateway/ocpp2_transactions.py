@@ -24,7 +24,7 @@ from gateway import guessing, sequence
 from gateway.decoding import OFFLINE, clock_doubts, instant, unknown_connector
 from gateway.measurands import BadValue, Measured, measured_exactly
 from gateway.privacy import hashed
-from gateway.work import EMPTY, Received, Work, json
+from gateway.work import EMPTY, Received, Work, json, number
 
 SESSION_STATES = {
     "Charging": "CHARGING",
@@ -72,6 +72,7 @@ def transaction_event(reporter: Reporter, request: Any, received: Received) -> W
         remote_start_id=None if info.remoteStartId is UNSET else info.remoteStartId,
         raw=raw,
         doubts=clock_doubts(at, received),
+        reservation=None if request.reservationId is UNSET else request.reservationId,
     )
     facts = [seen, *facts, *_metered(reporter, info.transactionId, samples, received)]
     facts += [Misfit(reporter, doubt, "event of a transaction", raw) for doubt in seen.doubts]
@@ -80,7 +81,7 @@ def transaction_event(reporter: Reporter, request: Any, received: Received) -> W
     if request.eventType == "Ended":
         facts.append(_stopped(seen, request, samples))
     remark = sequence.remark(reporter.station_id, info.transactionId, request.seqNo, request.eventType)
-    return Work(facts, EMPTY if seen.uid is None else partial(_token_answer, reporter), remark)
+    return Work(facts, EMPTY if seen.begins and seen.uid is None else partial(_answer, seen, request), remark)
 
 
 def meter_values(reporter: Reporter, request: Any, received: Received) -> Work:
@@ -186,6 +187,23 @@ def _stopped(seen: TransactionSeen, request: Any, samples: Sequence[Sample]) -> 
     return Stopped(seen.reporter, seen.transaction_id, seen.at, register, reason, seen.raw, seen.doubts)
 
 
-def _token_answer(reporter: Reporter, outcomes: Sequence[Outcome]) -> bytes:
-    guessing.note(reporter.station_id, outcomes[0].verdict)
-    return json({"idTokenInfo": {"status": str(outcomes[0].verdict)}})
+def _answer(seen: TransactionSeen, request: Any, outcomes: Sequence[Outcome]) -> bytes:
+    """The verdict on the tag, if one was shown, and the cost as far as it is known.
+
+    With the last event only the final cost is told: a station may print it on a receipt.
+    """
+    outcome, told = outcomes[0], dict[str, Any]()
+    if outcome.verdict is not None:
+        guessing.note(seen.reporter.station_id, outcome.verdict)
+        told["idTokenInfo"] = token_info(outcome)
+    if outcome.cost is not None and (outcome.cost.is_final or request.eventType == "Updated"):
+        told["totalCost"] = number(f"{outcome.cost.amount:f}")
+    return json(told)
+
+
+def token_info(outcome: Outcome) -> dict[str, Any]:
+    """IdTokenInfoType: the verdict, and for a good tag the group whose tags may stop its sessions."""
+    told: dict[str, Any] = {"status": str(outcome.verdict)}
+    if outcome.group:
+        told["groupIdToken"] = {"idToken": outcome.group, "type": "Central"}
+    return told

@@ -61,3 +61,9 @@ class Exchange(Struct, gc=False):
 
 def json(value: Any) -> bytes:
     return msgspec.json.encode(value)
+
+
+def number(text: str) -> msgspec.Raw:
+    """A decimal as a JSON number, digit for digit."""
+    whole, dot, cents = text.partition(".")
+    return msgspec.Raw(f"{whole}.{cents.rstrip('0')}".rstrip(".").encode() if dot else text.encode())

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from accounts.models import Driver, Membership, Organisation, Role, Token, User
+from billing.models import Dispute, Payment
 from charging.models import ChargingSession, Reading, SessionState
 from revenue.models import Candidate
 from stations.models import (
@@ -286,3 +287,41 @@ def make_candidate(organisation: Organisation | None = None, **fields: Any) -> C
         },
     )
     return candidate
+
+
+def make_dispute(
+    organisation: Organisation | None = None, payment: Payment | None = None, **fields: Any
+) -> Dispute:
+    """A chargeback of 6.00 over a card payment, to be answered within a week."""
+    organisation = organisation or make_organisation()
+    now = datetime.now(UTC)
+    dispute: Dispute = Dispute.objects.create(
+        organisation=organisation,
+        payment=payment or make_paid(organisation, now),
+        currency=organisation.currency,
+        **{
+            "dispute_id": f"du_{next(_numbers)}",
+            "charge_id": "ch_1",
+            "state": Dispute.State.NEEDS_RESPONSE,
+            "reason": "fraudulent",
+            "amount": 6,
+            "opened_at": now,
+            "answer_by": now + timedelta(days=7),
+            **fields,
+        },
+    )
+    return dispute
+
+
+def make_paid(organisation: Organisation, at: datetime = MONDAY) -> Payment:
+    """A card payment of 6.00 without a session."""
+    amounts = {"due": 6, "captured": 6, "authorised": 0, "refunded": 0, "credited": 0}
+    payment: Payment = Payment.objects.create(
+        organisation=organisation,
+        method=Payment.Method.CARD,
+        state=Payment.State.PAID,
+        paid_at=at,
+        currency=organisation.currency,
+        **amounts,
+    )
+    return payment

@@ -3,6 +3,7 @@
 from django.db import models
 from django.db.models import Q
 
+from accounts import vat_ids
 from accounts.models.driver import Driver, Token
 from accounts.tenancy import TenantModel
 
@@ -35,6 +36,10 @@ class Fleet(TenantModel):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Raises ValidationError naming `vat_id` for a number that can't be one."""
+        self.vat_id = vat_ids.check(self.vat_id, self.country)
 
 
 class FleetMember(TenantModel):

@@ -7,6 +7,7 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import models
 
+from accounts import vat_ids
 from accounts.identifiers import uuid7
 from accounts.tenancy import TenantModel
 
@@ -52,6 +53,10 @@ class Organisation(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        """Raises ValidationError naming `vat_id` for a number that can't be one."""
+        self.vat_id = vat_ids.check(self.vat_id, self.country)
 
 
 class Role(models.TextChoices):

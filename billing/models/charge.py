@@ -12,7 +12,15 @@ from charging.models import ChargingSession, PricedSession
 
 
 class SessionCharge(TenantModel):
-    """A priced session taken into the books; its amounts are the priced ones, never recomputed."""
+    """A priced session taken into the books; its amounts are the priced ones, never recomputed.
+
+    Where the treatment is not the standard one, the priced net is charged and no tax.
+    """
+
+    class Treatment(models.TextChoices):
+        STANDARD = "standard", "VAT as the tariff says"
+        REVERSE_CHARGE = "reverse", "Reverse charge"
+        EXEMPT = "exempt", "Small business, no VAT"
 
     session = models.ForeignKey(ChargingSession, on_delete=models.PROTECT, related_name="charges")
     priced = models.ForeignKey(PricedSession, on_delete=models.PROTECT, related_name="charges")
@@ -25,6 +33,7 @@ class SessionCharge(TenantModel):
         Journal, null=True, blank=True, on_delete=models.PROTECT, related_name="+",
         help_text="none when the session cost nothing",
     )  # fmt: skip
+    treatment = models.CharField(max_length=8, choices=Treatment, default=Treatment.STANDARD)
     net = MoneyField()
     tax = MoneyField()
     gross = MoneyField()
@@ -36,6 +45,9 @@ class SessionCharge(TenantModel):
             models.UniqueConstraint(fields=["organisation", "session"], name="session_charged_once"),
             models.CheckConstraint(condition=Q(gross=F("net") + F("tax")), name="charge_sums_up"),
             models.CheckConstraint(condition=Q(gross__gte=0), name="charge_never_negative"),
+            models.CheckConstraint(
+                condition=Q(treatment="standard") | Q(tax=0), name="charge_untaxed_has_no_tax"
+            ),
         ]
         indexes = [models.Index(fields=["organisation", "-charged_at"])]
         triggers = immutable("charge")

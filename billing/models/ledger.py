@@ -73,6 +73,7 @@ class Journal(TenantModel):
         REFUND = "refund", "Refund"
         WRITE_OFF = "write_off", "Debt given up"
         TRANSFER_RECEIVED = "transfer_received", "Bank transfer received"
+        DISPUTE = "dispute", "Dispute"
 
     idempotency_key = models.CharField(max_length=120)
     cause = models.CharField(max_length=20, choices=Cause)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
+from typing import NamedTuple
 from uuid import UUID
 
 from msgspec import Struct
@@ -48,6 +50,7 @@ class Started:
     raw: str
     doubts: tuple[str, ...] = ()
     offline: bool = False
+    reservation: int | None = None
 
 
 @dataclass(slots=True)
@@ -71,6 +74,7 @@ class TransactionSeen:
     remote_start_id: int | None
     raw: str
     doubts: tuple[str, ...] = ()
+    reservation: int | None = None
 
 
 @dataclass(slots=True)
@@ -160,13 +164,23 @@ Fact = (
 )
 
 
+class Cost(NamedTuple):
+    """What a session costs in its currency, so far or in the end."""
+
+    amount: Decimal
+    is_final: bool
+
+
 @dataclass(slots=True, frozen=True)
 class Outcome:
-    """What became of a fact: the verdict on a tag, the transaction it opened, why it is quarantined."""
+    """What became of a fact: the verdict on a tag and the group it is of, the transaction it opened, why it is
+    quarantined, and what the session costs (tax included) as far as that is known."""
 
     verdict: Verdict | None = None
     transaction_id: int | None = None
     quarantined: str = ""
+    group: str = ""
+    cost: Cost | None = None
 
 
 TAKEN = Outcome()

@@ -6,6 +6,7 @@ from uuid import UUID
 
 from accounts.authorisation import Authorisation, Verdict, authorise_all
 from accounts.identifiers import uuid7
+from charging import reservations
 from charging.ingest.arrays import plain, texts
 from charging.ingest.binary import prepared
 from charging.ingest.facts import Outcome, Started
@@ -61,13 +62,19 @@ def open_sessions(starts: Sequence[Started]) -> list[Outcome]:
     opened = _opened({_key(fact): fact for fact in starts}, known)
     _note_paused([session_id for session_id, _ in opened.values()])
     _set_aside_bad_tags(starts, known, opened)
+    for fact in starts:
+        if fact.reservation is not None:
+            reporter = fact.reporter
+            reservations.used(
+                reporter.organisation_id, reporter.station_id, fact.reservation, opened[_key(fact)][0]
+            )
     return [
-        Outcome(
-            verdict=known[fact.reporter.organisation_id, fact.uid].verdict,
-            transaction_id=int(opened[_key(fact)][1]),
-        )
-        for fact in starts
+        _outcome(known[fact.reporter.organisation_id, fact.uid], opened[_key(fact)][1]) for fact in starts
     ]
+
+
+def _outcome(shown: Authorisation, number: str) -> Outcome:
+    return Outcome(verdict=shown.verdict, group=shown.group, transaction_id=int(number))
 
 
 def transaction_number(source_key: str, attempt: int = 0) -> int:

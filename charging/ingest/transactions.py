@@ -10,16 +10,19 @@ from uuid import UUID
 from django.db import transaction
 
 from accounts.authorisation import Authorisation, Verdict, authorise_all
+from charging import reservations
 from charging.ingest import beginnings, session_states
 from charging.ingest.beginnings import Beginning, Key
-from charging.ingest.facts import TAKEN, Outcome, TransactionSeen
+from charging.ingest.facts import TAKEN, Cost, Outcome, TransactionSeen
 from charging.ingest.known import forget
 from charging.ingest.quarantine import Doubt, set_aside
 from charging.ingest.remote import tag_of_remote_start
 from charging.ingest.starts import HOLD_REASONS, LET_IN
+from charging.models import ChargingSession, CostNotice
 
 REMEMBERED = 200_000
 REUSED = "transaction_id_reused"
+SHOWN = (ChargingSession.Quality.GOOD, ChargingSession.Quality.RELEASED)
 _complete: OrderedDict[Key, None] = OrderedDict()  # nothing is left to learn of how these began
 Verdicts = Mapping[tuple[UUID, str], Authorisation]
 
@@ -33,7 +36,24 @@ def note(seen: Sequence[TransactionSeen]) -> list[Outcome]:
     open_ = [fact for fact in seen if fact.begins or _key(fact) not in _complete]
     reused = _begin(open_, verdicts) if open_ else set()
     session_states.change([fact for fact in seen if fact.state and id(fact) not in reused])
-    return [_outcome(fact, verdicts, reused) for fact in seen]
+    costs = _costs(seen)
+    return [_outcome(fact, verdicts, reused, costs.get(_key(fact))) for fact in seen]
+
+
+def _costs(seen: Sequence[TransactionSeen]) -> dict[Key, Cost]:
+    """What `charging.running_cost` last made of these sessions; a session that is held shows none."""
+    going = [fact for fact in seen if not fact.begins]
+    notices = CostNotice.objects.filter(
+        organisation__in={fact.reporter.organisation_id for fact in going},
+        station__in={fact.reporter.station_id for fact in going},
+        session__transaction_id__in={fact.transaction_id for fact in going},
+        session__quality__in=SHOWN,
+    ).values_list("station_id", "session__transaction_id", "cost", "kind")
+    known = notices if going else ()
+    return {
+        (station, str(number)): Cost(amount, kind == CostNotice.Kind.FINAL)
+        for station, number, amount, kind in known
+    }
 
 
 def _begin(seen: Sequence[TransactionSeen], verdicts: Verdicts) -> set[int]:
@@ -51,6 +71,11 @@ def _begin(seen: Sequence[TransactionSeen], verdicts: Verdicts) -> set[int]:
             doubts.append(Doubt(fact.reporter, REUSED, f"transaction {fact.transaction_id}", fact.raw))
             continue
         beginning.learn(fact)
+        if fact.reservation is not None:
+            reporter = fact.reporter
+            reservations.used(
+                reporter.organisation_id, reporter.station_id, fact.reservation, beginning.session.pk
+            )
         if fact.uid is not None:
             doubts += _identify(beginning, fact, verdicts[fact.reporter.organisation_id, fact.uid])
     changed = [beginning for beginning in known.values() if beginning.changed]
@@ -75,11 +100,12 @@ def _identify(beginning: Beginning, fact: TransactionSeen, shown: Authorisation)
     return []
 
 
-def _outcome(fact: TransactionSeen, verdicts: Verdicts, reused: set[int]) -> Outcome:
+def _outcome(fact: TransactionSeen, verdicts: Verdicts, reused: set[int], cost: Cost | None) -> Outcome:
+    quarantined = REUSED if id(fact) in reused else ""
     if fact.uid is None:
-        return Outcome(quarantined=REUSED) if id(fact) in reused else TAKEN
-    verdict = verdicts[fact.reporter.organisation_id, fact.uid].verdict
-    return Outcome(verdict=verdict, quarantined=REUSED if id(fact) in reused else "")
+        return Outcome(quarantined=quarantined, cost=cost) if quarantined or cost else TAKEN
+    shown = verdicts[fact.reporter.organisation_id, fact.uid]
+    return Outcome(verdict=shown.verdict, group=shown.group, quarantined=quarantined, cost=cost)
 
 
 def _remember(known: Mapping[Key, Beginning]) -> None:

@@ -13,6 +13,7 @@ MODULES = (
     "balance",
     "refunds",
     "disputes",
+    "files",
     "checkout",
     "accounts",
     "capabilities",

@@ -17,11 +17,23 @@ from fakestripe.lists import filtered, page
 from fakestripe.merge import merge_metadata
 from fakestripe.money import dispute_fee
 from fakestripe.resources import balance
+from fakestripe.resources.files import require_evidence
 from fakestripe.types import Obj, clone
 
 RESPOND_WITHIN_S = 7 * 86_400
 EVIDENCE = tuple(
     name for name in Dispute.Evidence.__annotations__ if name[0] != "_" and name != "enhanced_evidence"
+)
+FILES = (
+    "cancellation_policy",
+    "customer_communication",
+    "customer_signature",
+    "duplicate_charge_documentation",
+    "receipt",
+    "refund_policy",
+    "service_documentation",
+    "shipping_documentation",
+    "uncategorized_file",
 )
 NETWORK_REASON = {
     "fraudulent": "10.4",
@@ -158,7 +170,7 @@ def update(call: Call) -> Obj:
     dispute = call.tx.edit("dispute", call.ids[0])
     merge_metadata(dispute, call.params.get("metadata"))
     if evidence := call.get("evidence"):
-        _take_evidence(dispute, evidence)
+        _take_evidence(call, dispute, evidence)
     if call.get("evidence") and call.get("submit", True):
         _submit(dispute)
     call.emit("charge.dispute.updated", dispute, before=before)
@@ -166,11 +178,13 @@ def update(call: Call) -> Obj:
     return dispute
 
 
-def _take_evidence(dispute: Obj, sent: Obj) -> None:
+def _take_evidence(call: Call, dispute: Obj, sent: Obj) -> None:
     if dispute["status"] not in AWAITING:
         message = f"This dispute's evidence can't be changed: its status is {dispute['status']}."
         raise invalid(message, code="dispute_closed", param="evidence")
     for name, value in sent.items():
+        if value and name in FILES:
+            require_evidence(call, value, f"evidence[{name}]")
         dispute["evidence"][name] = value or None
     dispute["evidence_details"]["has_evidence"] = any(dispute["evidence"][name] for name in EVIDENCE)
 

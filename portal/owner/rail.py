@@ -27,9 +27,10 @@ ENTRIES = (
     Entry("uptime", _("Uptime"), "clock"),
     Entry("maintenance", _("Maintenance"), "warn"),
     Entry("prices", _("Prices"), "bolt"),
-    Entry("api-keys", _("API keys"), "lock", (Role.OWNER, Role.MANAGER)),
     Entry("forecast", _("Forecast"), "history"),
     Entry("placement", _("Placement"), "pin"),
+    Entry("api-keys", _("API keys"), "lock", (Role.OWNER, Role.MANAGER)),
+    Entry("month-end", _("Month end"), "book", (Role.OWNER, Role.ACCOUNTANT)),
 )
 
 

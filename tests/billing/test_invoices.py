@@ -226,7 +226,7 @@ def test_a_session_on_an_invoice_is_credited_by_reference(
     of_session = Payment.objects.get(session=session)
     note = refunds.credit(of_session, euros("6.00"), "The cable was broken")
     assert note.corrects == invoice
-    assert note.snapshot["taxes"] == [{"rate": "20", "tax": "1.00"}]
+    assert note.snapshot["taxes"] == [{"rate": "20", "tax": "1.00", "net": "5.00"}]
     payment = invoice.payments.get()
     assert outstanding(payment) == euros("6.00")
     with pytest.raises(refunds.NotRefundable, match=r"amount: at most 0\.00"):

@@ -18,7 +18,7 @@ from stations.models import Status, StatusInterval
 from tests.admin_world import make_kept_by_the_station
 from tests.billing.journeys import charge_at, make_payer, make_place, settle
 from tests.browser.conftest import DESK, PHONE, OpenPage, log_in
-from tests.builders import make_candidate, make_member, make_session, make_user, make_work_order
+from tests.builders import make_candidate, make_dispute, make_member, make_session, make_user, make_work_order
 from tests.revenue.test_forecast_making import record_sessions
 
 PASSWORD = "plug-in-and-charge"
@@ -55,6 +55,7 @@ def addresses(site: str, settings: Settings) -> dict[str, list[str]]:
         expires_at=timezone.now() + timedelta(days=9),
     )  # fmt: skip
     shared = links.sign(organisation=place.organisation_id, share=share.pk)
+    dispute = make_dispute(place.organisation, Payment.objects.of(place.organisation).earliest("created_at"))
     rollups.sweep()
     own = [
         "/driver/",
@@ -71,6 +72,9 @@ def addresses(site: str, settings: Settings) -> dict[str, list[str]]:
         f"/owner/{slug}/revenue/days/{sessions[0].started_at.date()}/",
         f"/owner/{slug}/revenue/electricity/",
         f"/owner/{slug}/revenue/sharing/",
+        f"/owner/{slug}/month-end/",
+        f"/owner/{slug}/revenue/disputes/",
+        f"/owner/{slug}/revenue/disputes/{dispute.pk}/",
         f"/owner/{slug}/stations/",
         f"/owner/{slug}/stations/{station.pk}/code/",
         f"/owner/{slug}/stations/new/",

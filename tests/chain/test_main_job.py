@@ -137,6 +137,6 @@ def _is_seen_by_all(session: ChargingSession, receipt: Document) -> None:
 def test_a_station_page_shows_its_price_to_anybody(system: System) -> None:
     world.build()
     code = Station.objects.get(identity=IDENTITY).public_code
-    page = urlopen(f"{system.web_url}/s/{code}/", timeout=10).read().decode()
+    page = urlopen(f"{system.web_url}/s/{code}/", timeout=60).read().decode()
     assert re.search(r"0[.,]59", page)
     assert IDENTITY not in page

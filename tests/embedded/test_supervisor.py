@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import os
+import re
 import signal
 import socket
 import sys
@@ -37,8 +38,7 @@ def python(code: str, *arguments: str) -> tuple[str, ...]:
 
 def pids(folder: Path, name: str) -> list[int]:
     """Of all processes that wrote theirs into this program's log."""
-    lines = log_of(folder, name).splitlines()
-    return [int(line.split()[1]) for line in lines if line.startswith("pid ")]
+    return [int(found) for found in re.findall(r"^pid (\d+)\n", log_of(folder, name), re.MULTILINE)]
 
 
 def log_of(folder: Path, name: str) -> str:

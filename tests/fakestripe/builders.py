@@ -34,7 +34,7 @@ def client_of(server: fakestripe.Server, *, timeout_s: float = 10, retries: int 
     """stripe-python on the local Stripe; no retries unless asked for, so that tests see each answer."""
     return StripeClient(
         server.key,
-        base_addresses={"api": server.url},
+        base_addresses={"api": server.url, "files": server.url},
         max_network_retries=retries,
         stripe_version=VERSION,
         http_client=new_default_http_client(timeout=timeout_s),

@@ -9,7 +9,7 @@ from django.db import OperationalError, connection
 
 from accounts.identifiers import uuid7
 from charging import ingest
-from charging.ingest import Fact, Outcome, Reporter, StatusReported
+from charging.ingest import Fact, Misfit, Outcome, Reporter, StatusReported
 from charging.models import QuarantinedFact
 from gateway import committing
 from gateway.committing import DatabaseAway, commit
@@ -53,6 +53,19 @@ def test_what_the_database_refuses_is_answered_and_kept_by_itself() -> None:
     assert QuarantinedFact.objects.get().reason == "not_storable"
     verdicts = OcppMessage.objects.order_by("message_id").values_list("verdict", flat=True)
     assert list(verdicts) == ["ok", "InternalError", "ok"]
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_call_of_a_station_that_was_deleted_is_answered_and_takes_nobody_along() -> None:
+    gone, there = make_station(), make_station()
+    orphan, other = exchange(gone, "Available", 1), exchange(there, "Available", 2)
+    orphan.reporter.station_id = uuid7()
+    orphan.work = Work([Misfit(orphan.reporter, "bad_value", "no value", "{}")])
+    answers = commit([orphan, other])
+    assert answers[0].startswith(b'[4,"m1","InternalError"')
+    assert answers[1].startswith(b"[3")
+    assert StatusInterval.objects.get().connector == connector_of(there)
+    assert not QuarantinedFact.objects.exists()
 
 
 @pytest.mark.django_db(transaction=True)

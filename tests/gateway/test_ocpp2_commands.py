@@ -124,7 +124,7 @@ def test_a_station_may_authorize_before_it_answers_a_request_to_start(
     command = commands.request(station, "RemoteStartTransaction", {"idTag": "TAG"})
     charger.wait_for_call("RequestStartTransaction")
     assert finished(command).state == "accepted"
-    assert verdicts == [{"idTokenInfo": {"status": "Accepted"}}] * 2
+    assert [verdict["idTokenInfo"]["status"] for verdict in verdicts] == ["Accepted"] * 2
 
 
 def test_a_running_session_is_stopped_by_the_name_that_the_station_gave_it(

@@ -54,11 +54,11 @@ def test_a_charge_from_boot_to_end_is_in_the_database_and_can_be_priced(
     booted = charger.boot()
     assert (booted["status"], booted["interval"] > 0) == ("Accepted", True)
     charger.status("Available", at=minutes(-1))
-    assert charger.authorize("tag") == {"idTokenInfo": {"status": "Accepted"}}
+    assert charger.authorize("tag")["idTokenInfo"]["status"] == "Accepted"
     answer = charger.event(
         "Started", tx, minutes(0), tag="TAG", wh=1000, context="Transaction.Begin", trigger="Authorized"
     )
-    assert answer == {"idTokenInfo": {"status": "Accepted"}}
+    assert answer["idTokenInfo"]["status"] == "Accepted"
     assert charger.event("Updated", tx, minutes(1), state="Charging") == {}
     charger.event("Updated", tx, minutes(10), wh=2500, trigger="MeterValuePeriodic", evse=None)
     charger.event(
@@ -131,7 +131,7 @@ def test_a_tag_that_is_shown_later_is_whose_session_it_is(charger: ScriptedStati
     assert charger.event("Started", tx, minutes(0), state="EVConnected", trigger="CablePluggedIn") == {}
     assert set(only_session().hold_reasons) == {"tag_missing", "meter_start_missing"}
     answer = charger.event("Updated", tx, minutes(1), tag="TAG", trigger="Authorized")
-    assert answer == {"idTokenInfo": {"status": "Accepted"}}
+    assert answer["idTokenInfo"]["status"] == "Accepted"
     charger.event("Updated", tx, minutes(2), state="Charging", wh=1000, context="Transaction.Begin")
     session = only_session()
     assert (session.quality, session.hold_reasons, session.meter_start_wh) == ("good", [], 1000)
@@ -228,7 +228,7 @@ def test_units_and_powers_of_ten_are_exact(charger: ScriptedStation2, tx: str) -
 
 def test_an_unknown_evse_is_recorded_and_opens_no_session(charger: ScriptedStation2, tx: str) -> None:
     answer = charger.event("Started", tx, minutes(0), tag="TAG", wh=0, evse=9)
-    assert answer == {"idTokenInfo": {"status": "Accepted"}}
+    assert answer["idTokenInfo"]["status"] == "Accepted"
     assert not ChargingSession.objects.exists()
     reasons = set(QuarantinedFact.objects.values_list("reason", flat=True))
     assert reasons == {"unknown_connector", "unknown_transaction"}

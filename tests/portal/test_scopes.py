@@ -18,6 +18,7 @@ from stations.models import EVSE, Site, Station
 from tests.builders import (
     connector_of,
     make_candidate,
+    make_dispute,
     make_exclusion,
     make_member,
     make_organisation,
@@ -115,7 +116,7 @@ def experiment_of(tenant: Organisation) -> Experiment:
 OWN: dict[str, Callable[[Organisation], object]] = {
     "session_id": lambda tenant: ChargingSession.objects.of(tenant).get().pk,
     "key_id": lambda tenant: ApiKey.issue(tenant, "Fleet system")[0].pk,
-    "message_id": lambda tenant: OcppMessage.objects.of(tenant).get().pk[0],
+    "message_id": lambda tenant: OcppMessage.objects.of(tenant).get().id,
     "way": lambda _tenant: "reset",
     "station_id": lambda tenant: Station.objects.of(tenant).get().pk,
     "evse_id": lambda tenant: EVSE.objects.of(tenant).get().pk,
@@ -123,6 +124,7 @@ OWN: dict[str, Callable[[Organisation], object]] = {
     "window_id": lambda tenant: make_window(Station.objects.of(tenant).get()).pk,
     "exclusion_id": lambda tenant: make_exclusion(Station.objects.of(tenant).get()).pk,
     "share_id": share_of,
+    "dispute_id": lambda tenant: make_dispute(tenant).pk,
     "day": lambda _tenant: "2026-05-04",
     "candidate_id": lambda tenant: make_candidate(tenant).pk,
     "site_id": lambda tenant: Site.objects.of(tenant).get().pk,
@@ -132,6 +134,7 @@ OWN: dict[str, Callable[[Organisation], object]] = {
 }
 """By the name of a URL's variable: the id of a row of the tenant, made if it isn't there."""
 
+NAMES_A_ROW = OWN.keys() - {"day"}
 SEEN = (200, 302, 405)  # a page, a download's redirect, a page that takes POST only
 
 
@@ -174,7 +177,7 @@ class TestTenantPages:
         client.force_login(stranger.user)
         foreign = tenant_url(view, tenant)
         own = foreign.replace(f"/{tenant.slug}/", f"/{stranger.organisation.slug}/")
-        expected = (404, 405) if view.pattern.converters else SEEN
+        expected = (404, 405) if NAMES_A_ROW & set(view.pattern.converters) else SEEN
         assert client.get(own).status_code in expected
 
     def test_nobody_is_sent_to_the_log_in(

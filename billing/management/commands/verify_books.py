@@ -18,7 +18,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         more = () if options["no_files"] else (books_outside.files,)
         if options["stripe"]:
-            more = (*more, books_outside.stripe)
+            more = (*more, books_outside.stripe, books_outside.disputes)
         findings = [self._told(finding) for finding in books.verify(more)]
         wrong = sum(len(finding.wrong) for finding in findings)
         if wrong:
