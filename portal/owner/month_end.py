@@ -66,7 +66,7 @@ def _shown(span: Span, query: QueryDict, error: str) -> dict[str, Any]:
     months = [timezone.now().astimezone(ZoneInfo(span.organisation.time_zone or "UTC")).date().replace(day=1)]
     while len(months) < MONTHS_SHOWN:
         months.append(_before(months[-1]))
-    review = {"held": f"{reverse('portal:sessions', args=[span.organisation.slug])}?state=held"}
+    review = {"held": f"{reverse('portal:sessions', args=[span.organisation.slug])}?show=held"}
     return {
         "here": "month-end",
         "span": span,

@@ -15,6 +15,7 @@ from accounts.models import Fleet, Organisation, Role
 from billing import datev, month_end, refunds
 from billing.models import Account, BuyerTax, Entry, Payment
 from billing.month_end import Span
+from charging.models import ChargingSession
 from tests.billing.conftest import _own_media, stripe  # noqa: F401  fixtures
 from tests.billing.journeys import charge_at, euros, make_payer, make_place, settle
 from tests.billing.test_invoices import make_fleet
@@ -136,3 +137,19 @@ def test_a_month_that_is_none_is_the_last_one(client: Client, seller: Organisati
     page = client.get(f"/owner/{seller.slug}/month-end/", {"month": "2026-13"})
     assert page.status_code == 200
     assert page.context["span"].first < this_month(seller).first
+
+
+def test_held_sessions_are_a_click_away(client: Client, seller: Organisation) -> None:
+    session = ChargingSession.objects.filter(organisation=seller).latest("started_at")
+    ChargingSession.objects.filter(pk=session.pk).update(
+        quality=ChargingSession.Quality.HELD, hold_reasons=["overlap"]
+    )
+    client.force_login(make_member(seller).user)
+    month = f"{this_month(seller).first:%Y-%m}"
+    page = client.get(f"/owner/{seller.slug}/month-end/", {"month": month})
+    ((_words, count, url),) = [each for each in page.context["open"] if each[2]]
+    assert count == 1
+    shown = client.get(url).content.decode()
+    assert str(session.pk) in shown
+    others = ChargingSession.objects.filter(organisation=seller).exclude(pk=session.pk)
+    assert all(str(other.pk) not in shown for other in others)
