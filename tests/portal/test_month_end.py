@@ -141,7 +141,9 @@ def test_a_month_that_is_none_is_the_last_one(client: Client, seller: Organisati
 
 def test_held_sessions_are_a_click_away(client: Client, seller: Organisation) -> None:
     session = ChargingSession.objects.filter(organisation=seller).latest("started_at")
-    ChargingSession.objects.filter(pk=session.pk).update(quality=ChargingSession.Quality.HELD)
+    ChargingSession.objects.filter(pk=session.pk).update(
+        quality=ChargingSession.Quality.HELD, hold_reasons=["overlap"]
+    )
     client.force_login(make_member(seller).user)
     month = f"{this_month(seller).first:%Y-%m}"
     page = client.get(f"/owner/{seller.slug}/month-end/", {"month": month})
