@@ -15,8 +15,10 @@ from accounts.administration import BY_ORGANISATION, RecordAdmin
 from billing import dispute_answers, inbox, pdf, recovery
 from billing.models import (
     Account,
+    BankTransfer,
     BuyerTax,
     ChargeLine,
+    DebtPolicy,
     Dispute,
     Document,
     DriverHistoryEntry,
@@ -233,3 +235,20 @@ class BuyerTaxAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
     list_display = ("fleet", "resells", "organisation")
     list_filter = (BY_ORGANISATION,)
     list_select_related = ("fleet", "organisation")
+
+
+@admin.register(DebtPolicy)
+class DebtPolicyAdmin(ModelAdmin):  # type: ignore[misc]  # unfold has no types
+    """When an organisation tries again, reminds and blocks; without a row the defaults hold."""
+
+    list_display = ("organisation", "block_at_count", "block_at_total", "block_after_days")
+    list_filter = (BY_ORGANISATION,)
+    list_select_related = ("organisation",)
+
+
+@admin.register(BankTransfer)
+class BankTransferAdmin(RecordAdmin):
+    list_display = ("received_on", "amount", "reference", "recorded_by", "organisation")
+    list_filter = (BY_ORGANISATION,)
+    list_select_related = ("recorded_by", "organisation")
+    search_fields = ("reference",)
