@@ -17,12 +17,6 @@ log = logging.getLogger(__name__)
 WINDOW_S = 60
 
 
-class KeyRequest(HttpRequest):
-    """A request that a valid key came with."""
-
-    auth: ApiKey
-
-
 def organisation_of(request: HttpRequest) -> Organisation:
     """The organisation that the request's key acts for: the tenant check of every query."""
     key: ApiKey = request.auth  # type: ignore[attr-defined]  # ninja sets it

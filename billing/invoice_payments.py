@@ -5,7 +5,6 @@ from datetime import date
 from typing import Any
 
 from django.db import IntegrityError, transaction
-from django.db.models import Q, QuerySet
 from django.utils import timezone
 from moneyed import Money
 
@@ -127,11 +126,3 @@ def _checkout(payment: Payment, attempt: PaymentAttempt, success_url: str, cance
         "cancel_url": cancel_url,
         **({"customer_email": payment.email} if payment.email else {}),
     }
-
-
-def overdue(today: date) -> QuerySet[Payment]:
-    """Payments of invoices whose day has passed."""
-    late: QuerySet[Payment] = Payment.objects.filter(
-        Q(state__in=(State.AWAITED, State.FAILED, State.DUE, State.ACTION)), invoice__due_on__lt=today
-    )
-    return late

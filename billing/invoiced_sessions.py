@@ -52,7 +52,6 @@ def _paid(chosen: QuerySet[Payment], card: dict[str, str]) -> None:
         state=State.PAID, captured=F("due") - F("credited"), paid_at=now, changed_at=now, **card
     )
     shown = f"{card['card_brand']} •••• {card['card_last4']}" if card.get("card_last4") else ""
-    # one statement for a fleet's thousands; each line of history repeats its payable's figures
     for paid in Payment.objects.filter(pk__in=ids, driver__isnull=False).only("pk", "captured", "currency"):
         DriverHistoryEntry.objects.filter(payment_id=paid.pk).update(
             payment_state=State.PAID, paid=paid.captured, card=shown

@@ -106,11 +106,3 @@ def demand_from(counts: Counts, blocks_a_day: int) -> Demand:
     mean = by_day.mean(axis=1, keepdims=True)
     surplus = ((by_day - mean) ** 2 * weeks / (weeks - 1) - mean).sum()
     return Demand(rates, dispersion=max(0.0, float(surplus / max((mean**2).sum() * weeks, 1e-9))))
-
-
-def detectable(demand: Demand, design: Design, prices: Prices) -> float:
-    """The weakest elasticity, in steps of 0.1, that such an experiment sees four times in five; -inf if none."""
-    steps = [round(-0.1 * step, 1) for step in range(1, 31)]
-    return next(
-        (value for value in steps if power(demand, design, prices, value, tries=200) >= ENOUGH), float("-inf")
-    )
